@@ -1,0 +1,38 @@
+# Lobby's commands. `make` alone lists them. Each one installs what it needs first (`make setup`).
+SHELL := /bin/bash
+BIN := .venv/bin
+ARGS ?=
+# What runs on every machine: no devices at hand, no long runs.
+UNATTENDED := not hardware and not slow and not soak
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check golden bench soak docs
+
+help: ## List these commands
+	@echo 'Lobby: make COMMAND [ARGS="..."]'
+	@sed -n 's/^\([a-z]*\):[^#]*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup: ## Install what is missing: system packages, .venv, MicroPython
+	@deploy/setup
+
+demo: setup ## Play a branch with simulated people; ARGS="--headless --minutes 60 --speed 60"
+	@$(BIN)/lobby demo $(ARGS)
+
+test: setup ## Run the tests; ARGS="-k printer -x"
+	@$(BIN)/python -m pytest -m "$(UNATTENDED)" $(ARGS)
+
+check: setup ## Format, lint, types, dependency contracts, spelling, licences, picture
+	@deploy/check $(ARGS)
+
+golden: setup ## Write the golden files anew; read the diff before you keep it
+	@$(BIN)/python -m pytest -m "$(UNATTENDED)" --rewrite-golden tests/golden tests/unit tests/contract tests/firmware $(ARGS)
+	@git --no-pager diff --stat -- tests/golden
+
+bench: setup ## Measure the promises of performance; ARGS="--report out/bench.json"
+	@$(BIN)/lobby bench $(ARGS)
+
+soak: setup ## Run the long tests, by the hour
+	@LOBBY_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "(slow or soak) and not hardware" --timeout 0 $(ARGS)
+
+docs: setup ## Draw the pictures of docs/ from their texts
+	@$(BIN)/python docs/draw_architecture.py docs/architecture.txt docs/architecture.svg

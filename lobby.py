@@ -1,0 +1,209 @@
+"""The command `lobby`: one thin dispatcher.
+
+It imports nothing of ours until a sub-command runs, so that a branch server needs no Kivy and
+`lobby --help` needs nothing at all.
+"""
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DISTRIBUTION = "lobby-kiosk"
+
+app = typer.Typer(
+    name="lobby",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+ConfigFile = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="The TOML file that describes this installation; deploy/ has samples.",
+    ),
+]
+
+
+def _version() -> str:
+    return version(DISTRIBUTION)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lobby {_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def lobby(
+    wanted: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """The open system that a bank branch puts in its lobby.
+
+    \b
+    Examples:
+      lobby demo                           a whole branch on this machine
+      lobby kiosk --config kiosk.toml      touch screen, printer, rating pads
+      lobby branch --config branch.toml    queue, lobby board, teller pages
+      lobby replay day.csv --counters 9    a recorded day through the same programs
+    """
+
+
+@app.command()
+def kiosk(config: ConfigFile) -> None:
+    """Run a lobby kiosk: touch screen, ticket printer, rating pads.
+
+    \b
+    Example:
+      lobby kiosk --config /etc/lobby/kiosk.toml
+    """
+    from kiosk.cli import main as run
+
+    raise typer.Exit(run(config, _version()))
+
+
+@app.command()
+def branch(config: ConfigFile) -> None:
+    """Run a branch server: queue, lobby board, teller pages.
+
+    \b
+    Example:
+      lobby branch --config /etc/lobby/branch.toml
+    """
+    from branch.cli import main as run
+
+    raise typer.Exit(run(config, _version()))
+
+
+@app.command()
+def demo(
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1, help="Branch minutes to play; on a terminal until Ctrl-C if not given."
+        ),
+    ] = None,
+    speed: Annotated[
+        float, typer.Option(min=0.01, help="Branch seconds a second, for arrivals and services.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(help="Seed of the people's habits.")] = 1,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Show the kiosk on a virtual screen, not on yours.")
+    ] = False,
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Where the pictures go.")] = Path(
+        "out/demo"
+    ),
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report (JSON) there.")
+    ] = None,
+) -> None:
+    """Play a branch: real broker, server, kiosk window and pad firmware; simulated people.
+
+    Exit status 0 only if an independent count finds nothing lost, doubled or ghost.
+
+    \b
+    Examples:
+      lobby demo
+      lobby demo --headless --minutes 120 --speed 60 --report r.json
+    """
+    import os
+    import sys
+
+    from simulator.cli import run_demo
+    from simulator.demo import DemoOptions
+
+    if minutes is None and not sys.stdout.isatty():
+        minutes = 120.0
+    options = DemoOptions(
+        minutes=minutes,
+        speed=speed,
+        seed=seed,
+        headless=headless or not os.environ.get("DISPLAY"),
+        out=out,
+    )
+    raise typer.Exit(run_demo(options, _version(), report))
+
+
+@app.command()
+def replay(
+    csv: Annotated[
+        Path, typer.Argument(metavar="CSV", help="The recorded day, one row a person.")
+    ],
+    date: Annotated[
+        str | None, typer.Option(help="Which date of the file; needed if it has several.")
+    ] = None,
+    stretch: Annotated[
+        float, typer.Option(min=0.01, help="Multiplies arrival times, services and patience.")
+    ] = 1.0,
+    counters: Annotated[int, typer.Option(min=1, max=99, help="Open windows.")] = 4,
+    discipline: Annotated[
+        str, typer.Option(help="fifo, or headstart: VIP counts as having come 1.5 min earlier.")
+    ] = "fifo",
+    speed: Annotated[
+        str, typer.Option(help="max (virtual time), or how many times as fast as life.")
+    ] = "max",
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write one row a ticket there (CSV).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report (JSON) there.")
+    ] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--map", metavar="OURS=THEIRS", help="A column that has another name in the file."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of ids and nonces.")] = 1,
+) -> None:
+    """Replay a recorded day through the real kiosk controller, sync and branch server.
+
+    \b
+    Examples:
+      lobby replay day.csv --counters 9
+      lobby replay calls.csv --date 1999-02-08 --stretch 3 --counters 9 --out tickets.csv
+      lobby replay mine.csv --map service=type --map arrive_s=came --discipline headstart
+    """
+    from simulator.cli import parse_speed, run_replay
+    from simulator.replay import ReplayOptions
+
+    if discipline not in ("fifo", "headstart"):
+        raise typer.BadParameter(f"{discipline!r}; expected fifo or headstart")
+    try:
+        pace = parse_speed(speed)
+    except ValueError as error:
+        raise typer.BadParameter(f"--speed {error}") from error
+    options = ReplayOptions(
+        stretch=stretch, counters=counters, discipline=discipline, speed=pace, seed=seed
+    )
+    status = run_replay(
+        csv,
+        date=date,
+        names=names or [],
+        options=options,
+        out=out,
+        report_file=report,
+        version=_version(),
+    )
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """Entry point of the distribution."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+# ruff: noqa: T201 - what is printed is what is compared
+# Runs under MicroPython with the fakes: board.py's own reading and writing, on a pipe.
+from firmware.pad import board
+
+board.claim_line()
+buffer = bytearray(64)
+got = b""
+while len(got) < 128:
+    board.wait(1000, False)
+    size = board.read_into(buffer)
+    got += bytes(memoryview(buffer)[:size])
+print("nothing lost", got.hex())
+print("written", board.write(memoryview(b"written")))
+print("line")

@@ -1,0 +1,282 @@
+"""Byte links: serial (pyserial), TCP, and an in-memory pair. All async, none blocks the loop.
+
+An address says which one: ``serial:/dev/ttyUSB0?baud=115200`` or ``tcp://192.0.2.7:9100``.
+"""
+
+import asyncio
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
+
+from hal.api import ByteLink
+from hal.errors import LinkLost, LinkUnavailable
+from hal.link_memory import MemoryLink, memory_pair
+from hal.registry import backend
+
+if TYPE_CHECKING:
+    import serial
+
+__all__ = [
+    "DEFAULT_BAUD",
+    "Address",
+    "Descriptor",
+    "MemoryLink",
+    "SerialLink",
+    "TcpLink",
+    "link_to",
+    "memory_pair",
+    "parse_address",
+]
+
+DEFAULT_BAUD = 115_200
+BAUD_RANGE = range(300, 4_000_001)
+"""From the slowest printer still sold to the fastest the Linux serial layer knows."""
+CONNECT_TIMEOUT_S = 3.0
+"""A printer on the branch's own network answers in milliseconds; this covers a sleepy one."""
+CLOSE_TIMEOUT_S = 1.0
+"""How long a closing TCP link tries to deliver what it still holds before it drops it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed link address; ``scheme`` is a backend name of the registry."""
+
+    scheme: str
+    target: str
+    port: int = 0
+    baud: int = DEFAULT_BAUD
+
+
+def parse_address(text: str) -> Address:
+    """Read ``serial:/dev/ttyUSB0?baud=9600`` or ``tcp://host:port``. Raises ValueError."""
+    parts = urlsplit(text)
+    if parts.scheme == "serial":
+        if not parts.path.startswith("/"):
+            raise ValueError(f"{text!r}: expected serial:/dev/NAME, with the device's whole path")
+        query = parse_qs(parts.query, keep_blank_values=True)
+        unknown = set(query) - {"baud"}
+        if unknown:
+            raise ValueError(f"{text!r}: unknown option {min(unknown)!r}, only baud is known")
+        baud_text = query.get("baud", [str(DEFAULT_BAUD)])[-1]
+        is_number = baud_text.isascii() and baud_text.isdigit()
+        if not is_number or int(baud_text) not in BAUD_RANGE:
+            raise ValueError(f"{text!r}: baud must be a whole number from 300 to 4000000")
+        return Address("serial", parts.path, baud=int(baud_text))
+    if parts.scheme == "tcp":
+        try:
+            port = parts.port
+        except ValueError as error:
+            raise ValueError(f"{text!r}: {error}") from error
+        if not parts.hostname or not port:
+            raise ValueError(f"{text!r}: expected tcp://host:port, for example tcp://printer:9100")
+        return Address("tcp", parts.hostname, port=port)
+    raise ValueError(f"{text!r}: expected serial:/dev/NAME or tcp://host:port")
+
+
+def link_to(text: str) -> ByteLink:
+    """Build the link for an address (not opened). Raises ValueError, UnknownBackend."""
+    address = parse_address(text)
+    link: ByteLink = backend("link", address.scheme)(text, address)
+    return link
+
+
+class Descriptor:
+    """A non-blocking file descriptor as a byte stream. One reader and one writer at a time.
+
+    It does not own the descriptor: call :meth:`release` first, then close what is behind it.
+    """
+
+    def __init__(self, fd: int, name: str) -> None:
+        self._fd = fd
+        self._name = name
+        self._waiting: set[asyncio.Future[None]] = set()
+        os.set_blocking(fd, False)
+
+    async def read(self, limit: int = 4096) -> bytes:
+        """Wait for bytes, return at most ``limit``. Raises LinkLost."""
+        while True:
+            fd = self._live()
+            try:
+                data = os.read(fd, limit)
+            except BlockingIOError:
+                await self._ready(fd, reading=True)
+                continue
+            except OSError as error:
+                raise LinkLost(f"{self._name}: {error}") from error
+            if not data:
+                raise LinkLost(f"{self._name}: the far end hung up")
+            return data
+
+    async def write(self, data: bytes) -> None:
+        """Return when the operating system has all of ``data``. Raises LinkLost."""
+        rest = memoryview(data)
+        while rest:
+            fd = self._live()
+            try:
+                rest = rest[os.write(fd, rest) :]
+            except BlockingIOError:
+                await self._ready(fd, reading=False)
+            except OSError as error:
+                raise LinkLost(f"{self._name}: {error}") from error
+
+    def release(self) -> None:
+        """Stop watching the descriptor; pending reads and writes end with LinkLost."""
+        fd, self._fd = self._fd, -1
+        if fd < 0:
+            return
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(fd)
+        loop.remove_writer(fd)
+        for future in self._waiting:
+            _wake(future)
+
+    def _live(self) -> int:
+        if self._fd < 0:
+            raise LinkLost(f"{self._name}: closed")
+        return self._fd
+
+    async def _ready(self, fd: int, *, reading: bool) -> None:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        if reading:
+            loop.add_reader(fd, _wake, future)
+        else:
+            loop.add_writer(fd, _wake, future)
+        self._waiting.add(future)
+        try:
+            await future
+        finally:
+            self._waiting.discard(future)
+            # After release() the number may already belong to another file.
+            if self._fd == fd:
+                if reading:
+                    loop.remove_reader(fd)
+                else:
+                    loop.remove_writer(fd)
+
+
+def _wake(future: "asyncio.Future[None]") -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class SerialLink:
+    """A serial port through pyserial, read and written by the loop's own file descriptor watch."""
+
+    def __init__(self, text: str, address: Address) -> None:
+        self._text = text
+        self._address = address
+        self._port: serial.Serial | None = None
+        self._stream: Descriptor | None = None
+
+    @property
+    def address(self) -> str:
+        return self._text
+
+    async def open(self) -> None:
+        import serial
+
+        if self._port is not None:
+            raise LinkUnavailable(f"{self._text}: already open; a port has one owner")
+        try:
+            # An inter-byte time-out of 0 makes pyserial set VMIN to 1: an empty line then reads as
+            # EAGAIN. With its default, 0, it reads as b"", which looks like a hang-up.
+            port = serial.Serial(
+                self._address.target,
+                baudrate=self._address.baud,
+                timeout=0,
+                inter_byte_timeout=0,
+                exclusive=True,
+            )
+        except (serial.SerialException, OSError, ValueError) as error:
+            raise LinkUnavailable(
+                f"{self._text}: cannot open the port ({error}); is the device plugged in,"
+                " is its path right, does another program hold it?"
+            ) from error
+        self._port, self._stream = port, Descriptor(port.fileno(), self._text)
+
+    async def read(self, limit: int = 4096) -> bytes:
+        return await self._live().read(limit)
+
+    async def write(self, data: bytes) -> None:
+        await self._live().write(data)
+
+    async def close(self) -> None:
+        port, self._port = self._port, None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.release()
+        if port is not None:
+            with contextlib.suppress(OSError):
+                port.close()
+
+    def _live(self) -> Descriptor:
+        if self._stream is None:
+            raise LinkLost(f"{self._text}: closed")
+        return self._stream
+
+
+class TcpLink:
+    """A raw TCP stream, as network printers speak on port 9100."""
+
+    def __init__(self, text: str, address: Address) -> None:
+        self._text = text
+        self._address = address
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+
+    @property
+    def address(self) -> str:
+        return self._text
+
+    async def open(self) -> None:
+        if self._writer is not None:
+            raise LinkUnavailable(f"{self._text}: already open; a port has one owner")
+        try:
+            reader, writer = await asyncio.wait_for(
+                asyncio.open_connection(self._address.target, self._address.port),
+                CONNECT_TIMEOUT_S,
+            )
+        except (OSError, TimeoutError) as error:
+            reason = str(error) or f"no answer within {CONNECT_TIMEOUT_S:g} s"
+            raise LinkUnavailable(
+                f"{self._text}: cannot connect ({reason}); is the device on, is the address right?"
+            ) from error
+        # drain() then means "handed to the operating system", as the contract of write() says.
+        writer.transport.set_write_buffer_limits(high=0)
+        self._reader, self._writer = reader, writer
+
+    async def read(self, limit: int = 4096) -> bytes:
+        if self._reader is None:
+            raise LinkLost(f"{self._text}: closed")
+        try:
+            data = await self._reader.read(limit)
+        except OSError as error:
+            raise LinkLost(f"{self._text}: {error}") from error
+        if not data:
+            raise LinkLost(f"{self._text}: the far end hung up")
+        return data
+
+    async def write(self, data: bytes) -> None:
+        writer = self._writer
+        if writer is None:
+            raise LinkLost(f"{self._text}: closed")
+        try:
+            writer.write(data)
+            await writer.drain()
+        except OSError as error:
+            raise LinkLost(f"{self._text}: {error}") from error
+        if self._writer is not writer:  # closed while it waited for room
+            raise LinkLost(f"{self._text}: closed")
+
+    async def close(self) -> None:
+        writer, self._reader, self._writer = self._writer, None, None
+        if writer is None:
+            return
+        writer.close()
+        try:
+            await asyncio.wait_for(writer.wait_closed(), CLOSE_TIMEOUT_S)
+        except (OSError, TimeoutError):
+            writer.transport.abort()

@@ -1,0 +1,34 @@
+"""Which backend serves which kind of device: a table of names, imported when used, never a silent
+fallback.
+"""
+
+import importlib
+from typing import Any
+
+from hal.errors import UnknownBackend
+
+BACKENDS: dict[str, dict[str, str]] = {
+    "link": {
+        "serial": "hal.link:SerialLink",
+        "tcp": "hal.link:TcpLink",
+    },
+    "printer": {"escpos": "hal.drivers.escpos:EscposPrinter"},
+    "pad": {"serial": "hal.drivers.pad:SerialPad"},
+}
+
+
+def backend(kind: str, name: str) -> Any:
+    """Return the class registered for ``kind`` and ``name``.
+
+    Raises UnknownBackend, naming the backends that exist, or an ImportError that names the missing
+    library.
+    """
+    try:
+        target = BACKENDS[kind][name]
+    except KeyError:
+        known = ", ".join(sorted(BACKENDS.get(kind, {}))) or "none"
+        raise UnknownBackend(
+            f"no {kind} backend called {name!r}; the ones that exist are: {known}"
+        ) from None
+    module, _, attribute = target.partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,262 @@
+"""One suite over all ways to a printer: memory pair, real pty, real TCP; far end: SimPrinter."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hal.api import ByteLink, Health, HealthState, Paper, PrintResult, Qr, Slip, Text
+from hal.drivers.escpos import EscposPrinter
+from hal.errors import LinkUnavailable
+from hal.link import link_to, memory_pair
+from hal.sim.printer import SimPrinter
+from hal.sim.printer_ports import MemoryPrinter, Port, PtyPrinter, TcpPrinter
+
+ALERT_S = 5.0
+"""design.md's promise: staff know of a printer fault within this time."""
+PRINTED = PrintResult(Paper.PRINTED)
+
+
+def slip(number: str) -> Slip:
+    lines = [Text(f"{number} 第 {n} 行，请留意大屏") for n in range(10)]
+    return Slip((Text(number, 8, 8, bold=True), *lines, Qr("https://q.example/" + number)))
+
+
+@dataclass
+class Rig:
+    """A driver, the printer at the far end, and the socket between."""
+
+    printer: EscposPrinter
+    sim: SimPrinter
+    port: Port
+
+    def pieces(self) -> list[tuple[str, bool]]:
+        return [(piece.number, piece.complete) for piece in self.sim.slips]
+
+
+Plug = Callable[[SimPrinter], Awaitable[Rig]]
+
+
+@pytest.fixture(params=["memory", "pty", "tcp"])
+async def plug(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plug]:
+    """Make a rig round a SimPrinter."""
+    rigs: list[Rig] = []
+
+    async def make(sim: SimPrinter) -> Rig:
+        link: ByteLink
+        port: Port
+        if request.param == "memory":
+            link, far = memory_pair()
+            port = MemoryPrinter(sim, far)
+        elif request.param == "pty":
+            port = PtyPrinter(sim, tmp_path / "printer")
+        else:
+            port = TcpPrinter(sim)
+        await port.plug_in()
+        if request.param != "memory":
+            link = link_to(port.address)
+        rig = Rig(EscposPrinter(link, name="printer"), sim, port)
+        rigs.append(rig)
+        await rig.printer.open()
+        return rig
+
+    yield make
+    for rig in rigs:
+        await rig.printer.close()
+        await rig.port.unplug()
+
+
+@pytest.fixture
+async def rig(plug: Plug) -> Rig:
+    return await plug(SimPrinter())
+
+
+async def test_a_slip_is_printed_confirmed_and_reads_as_asked(rig: Rig):
+    assert await rig.printer.print_slip(slip("A042")) == PRINTED
+    (piece,) = rig.sim.slips
+    assert (piece.number, piece.qr, piece.complete) == ("A042", "https://q.example/A042", True)
+    assert piece.lines[1] == "A042 第 0 行，请留意大屏"
+    assert not rig.sim.refused
+    assert rig.printer.health.state is HealthState.OK
+
+
+async def test_concurrent_slips_do_not_interleave(rig: Rig):
+    numbers = [f"A{n:03}" for n in range(8)]
+    results = await asyncio.gather(*(rig.printer.print_slip(slip(n)) for n in numbers))
+    assert results == [PRINTED] * 8
+    assert rig.pieces() == [(number, True) for number in numbers]
+    for piece in rig.sim.slips:
+        assert all(piece.number in line for line in piece.lines)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "cause"),
+    [
+        (SimPrinter.paper_out, SimPrinter.load_paper, "paper_out"),
+        (SimPrinter.open_cover, SimPrinter.close_cover, "cover_open"),
+    ],
+)
+async def test_a_fault_before_the_slip_prints_nothing_and_recovers(
+    rig: Rig, break_it, mend_it, cause: str
+):
+    break_it(rig.sim)
+    before = rig.sim.received
+    assert await rig.printer.print_slip(slip("A001")) == PrintResult(Paper.NOT_PRINTED, cause)
+    assert rig.sim.received - before < 60  # questions, no slip
+    health = rig.printer.health
+    assert (health.state, health.detail) == (HealthState.FAULT, cause)
+    mend_it(rig.sim)
+    assert (await rig.printer.check()).state is HealthState.OK
+    assert not rig.sim.slips
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A002", True)]
+
+
+async def test_paper_near_its_end_prints_and_warns(rig: Rig):
+    rig.sim.paper_near_end()
+    assert await rig.printer.print_slip(slip("A001")) == PRINTED
+    expected = (HealthState.WARNING, "paper_near_end")
+    assert (rig.printer.health.state, rig.printer.health.detail) == expected
+    rig.sim.load_paper()
+    assert (await rig.printer.check()).state is HealthState.OK
+
+
+async def test_near_end_seen_during_the_slip_warns(rig: Rig):
+    rig.sim.at_line(3, rig.sim.paper_near_end)
+    assert await rig.printer.print_slip(slip("A001")) == PRINTED
+    assert (await rig.printer.check()).state is HealthState.WARNING
+
+
+async def test_paper_torn_mid_slip_is_unknown_and_no_ghost_follows(rig: Rig):
+    rig.sim.tear_mid_slip(after_lines=5)
+    started = time.monotonic()
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.UNKNOWN, "paper_out")
+    assert time.monotonic() - started < ALERT_S
+    assert (await rig.printer.check()).detail == "paper_out"
+    rig.sim.load_paper()
+    assert rig.pieces() == [("A001", False)]  # the end of the old roll
+    assert (await rig.printer.check()).state is HealthState.OK
+    assert rig.pieces() == [("A001", False)]  # and nothing by itself
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A001", False), ("A002", True)]
+
+
+async def test_cover_opened_mid_slip_leaves_scrap_that_is_cut_off(rig: Rig):
+    rig.sim.at_line(5, rig.sim.open_cover)
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.UNKNOWN, "cover_open")
+    rig.sim.close_cover()
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A001", False), ("A002", True)]
+    assert len(rig.sim.slips[0].lines) == 5
+
+
+async def test_a_jammed_cutter_is_named_and_recovers_when_freed(rig: Rig):
+    rig.sim.jam_cutter()
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.UNKNOWN, "cutter")
+    result = await rig.printer.print_slip(slip("A002"))
+    assert result == PrintResult(Paper.NOT_PRINTED, "cutter")
+    rig.sim.free_cutter()
+    assert await rig.printer.print_slip(slip("A003")) == PRINTED
+    assert rig.pieces() == [("A001", False), ("A003", True)]
+
+
+async def test_a_printer_that_cannot_clear_never_confirms_the_wrong_slip(plug: Plug):
+    rig = await plug(SimPrinter(clears=False))
+    rig.sim.at_line(5, rig.sim.open_cover)
+    assert (await rig.printer.print_slip(slip("A001"))).paper is Paper.UNKNOWN
+    assert rig.printer.health.counters["clear_unanswered"] >= 1
+    rig.sim.close_cover()  # the rest of A001 comes out by itself
+    rig.sim.at_line(5, rig.sim.open_cover)
+    result = await rig.printer.print_slip(slip("A002"))
+    assert result == PrintResult(Paper.UNKNOWN, "cover_open")
+    rig.sim.close_cover()
+    assert await rig.printer.print_slip(slip("A003")) == PRINTED
+    assert rig.pieces()[-1] == ("A003", True)
+    for piece in rig.sim.slips:
+        assert all(piece.number in line for line in piece.lines)
+
+
+async def test_unplugged_is_unavailable_until_plugged_in_again(rig: Rig):
+    await rig.port.unplug()
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.NOT_PRINTED, "unavailable")
+    assert (await rig.printer.check()).state is HealthState.LOST
+    await rig.port.plug_in()
+    assert (await rig.printer.check()).state is HealthState.OK
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A002", True)]
+
+
+async def test_unplugged_mid_slip_is_unknown_and_the_scrap_is_parted(plug: Plug):
+    rig = await plug(SimPrinter(bytes_per_s=20_000))
+    unplugging = []
+    rig.sim.at_line(5, lambda: unplugging.append(asyncio.create_task(rig.port.unplug())))
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.UNKNOWN, "link_lost")
+    await unplugging[0]
+    await rig.port.plug_in()
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A001", False), ("A002", True)]
+
+
+async def test_switched_off_and_on_between_slips_is_no_matter(rig: Rig):
+    assert await rig.printer.print_slip(slip("A001")) == PRINTED
+    rig.sim.power_cycle()
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A001", True), ("A002", True)]
+
+
+async def test_what_a_dead_process_left_in_a_stopped_printer_is_cleared(plug: Plug):
+    sim = SimPrinter()
+    sim.open_cover()
+    sim.receive(b"A ghost\n\x1dVB\x00")
+    rig = await plug(sim)
+    assert rig.printer.health.detail == "cover_open"
+    sim.close_cover()
+    assert not sim.slips
+    assert await rig.printer.print_slip(slip("A001")) == PRINTED
+    assert rig.pieces() == [("A001", True)]
+
+
+async def test_a_slip_given_up_by_its_caller_does_not_harm_the_next(plug: Plug):
+    rig = await plug(SimPrinter(bytes_per_s=20_000))
+    printing = asyncio.create_task(rig.printer.print_slip(slip("A001")))
+    rig.sim.at_line(3, printing.cancel)
+    with pytest.raises(asyncio.CancelledError):
+        await printing
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces()[-1] == ("A002", True)
+    for piece in rig.sim.slips:
+        assert all(piece.number in line for line in piece.lines)
+
+
+async def test_text_that_no_printer_can_print_is_refused_before_anything_is_sent(rig: Rig):
+    before = rig.sim.received
+    with pytest.raises(ValueError, match="U\\+001B"):
+        await rig.printer.print_slip(Slip((Text("\x1b@"),)))
+    assert rig.sim.received == before
+
+
+async def test_closed_by_its_owner_it_stays_closed_until_opened(rig: Rig):
+    await rig.printer.close()
+    await rig.printer.close()
+    assert rig.printer.health == Health(HealthState.UNKNOWN, "", rig.printer.health.counters)
+    result = await rig.printer.print_slip(slip("A001"))
+    assert result == PrintResult(Paper.NOT_PRINTED, "unavailable")
+    await rig.printer.open()
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+
+
+async def test_open_without_a_printer_names_the_address(plug: Plug):
+    rig = await plug(SimPrinter())
+    await rig.printer.close()
+    await rig.port.unplug()
+    with pytest.raises(LinkUnavailable, match=r"memory|printer|127"):
+        await rig.printer.open()
+    assert rig.printer.health.state is HealthState.LOST

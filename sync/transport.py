@@ -1,0 +1,62 @@
+"""What the exchange needs of a message channel: MQTT in a branch, an in-process broker on virtual
+time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from sync.topics import Topic
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One received message; ``done()`` acknowledges it to the broker, after its effect is
+    durable.
+    """
+
+    topic: str
+    payload: bytes
+    retained: bool
+    response_topic: str | None
+    correlation: bytes | None
+    done: Callable[[], None]
+
+
+class Transport(Protocol):
+    """A channel that may be up or down. Callbacks run in the event loop, in order of arrival."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a publish has a chance now."""
+
+    def listen(
+        self,
+        *,
+        on_up: Callable[[], None],
+        on_down: Callable[[str], None],
+        on_messages: Callable[[list[Message]], None],
+    ) -> None:
+        """Set the callbacks, before ``start``."""
+
+    def subscribe(self, *filters: str) -> None:
+        """Subscribe at QoS 1, now if the channel is up and again at each reconnect."""
+
+    def publish(
+        self,
+        topic: Topic,
+        name: str,
+        payload: bytes,
+        *,
+        response_topic: str | None = None,
+        correlation: bytes | None = None,
+    ) -> bool:
+        """Hand over one message with the topic's QoS, retain and expiry; False when the channel is
+        down.
+        """
+
+    async def start(self) -> None:
+        """Begin to connect, and keep reconnecting."""
+
+    async def stop(self) -> None:
+        """Disconnect in good order; harmless when never started."""

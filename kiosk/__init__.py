@@ -1,0 +1,1 @@
+"""The self-service kiosk: visitor flow, numbering, controller, window."""

@@ -1,0 +1,124 @@
+"""``lobby kiosk``: builds the kiosk from its configuration and runs its window."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import structlog
+
+from hal.api import RatingPad, TicketPrinter
+from hal.errors import HalError
+from hal.link import link_to
+from hal.registry import backend
+from kiosk.catalogue import Catalogue
+from kiosk.config import KioskConfig, read
+from kiosk.controller import KioskController
+from kiosk.errors import KioskError
+from sync.clock import Clock, system_clock
+from sync.errors import SyncError
+from sync.journal import Journal
+from sync.logs import configure_logging
+from sync.messages import State, encode
+from sync.mqtt import MqttTransport, Will
+from sync.settings import SettingsError
+from sync.topics import STATE
+
+log = structlog.get_logger()
+
+
+async def run(config_path: Path, version: str) -> None:
+    """Run until the window closes or SIGTERM. Raises SettingsError, JournalUnusable,
+    UnknownBackend.
+    """
+    config = read(config_path)
+    clock = system_clock()
+    data_dir = Path(config.data_dir)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    journal = Journal(data_dir / "journal.db", node=config.node, clock=clock)
+    printer, pads = build_devices(config, clock)
+
+    from kiosk.ui.window import KioskWindow
+
+    window: KioskWindow | None = None
+    controller: KioskController | None = None
+
+    def tapped(control: str, touch: str) -> None:
+        if controller is not None:
+            controller.tap(control, touch)
+
+    window = KioskWindow(
+        size=(config.screen.width, config.screen.height),
+        pixel_pitch_mm=config.screen.pixel_pitch_mm,
+        catalogue=Catalogue.load(),
+        on_control=tapped,
+        fullscreen=config.screen.fullscreen,
+        title="Lobby",
+    )
+    controller = KioskController(
+        config,
+        journal=journal,
+        printer=printer,
+        pads=pads,
+        transport=transport_for(config),
+        clock=clock,
+        show=window.show,
+        version=version,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, window.stop)
+    running = asyncio.create_task(window.run())
+    await controller.start()
+    bench = None
+    if config.bench is not None:
+        from kiosk.ui.bench import start_bench
+
+        bench = await start_bench(window, Path(config.bench.socket))
+        log.warning("kiosk.bench_open", socket=config.bench.socket)
+    log.info("kiosk.ready", node=config.node, services=len(config.services))
+    try:
+        await running
+    finally:
+        if bench is not None:
+            await bench.close()
+        await controller.stop()
+        journal.close()
+
+
+def build_devices(config: KioskConfig, clock: Clock) -> tuple[TicketPrinter, dict[int, RatingPad]]:
+    """The printer and the pads, by counter, as configured (not opened). Raises UnknownBackend."""
+    printer: TicketPrinter = backend("printer", config.printer.backend)(
+        link_to(config.printer.address), name="printer"
+    )
+    pads: dict[int, RatingPad] = {
+        pad.counter: backend("pad", pad.backend)(
+            link_to(pad.address), name=f"pad-{pad.counter}", now_ms=clock.mono_ms
+        )
+        for pad in config.pads
+    }
+    return printer, pads
+
+
+def transport_for(config: KioskConfig) -> MqttTransport:
+    """The kiosk's MQTT channel, with its will."""
+    will = State(node=config.node, status="lost", connect=0)
+    return MqttTransport(
+        host=config.broker.host,
+        port=config.broker.port,
+        client_id=config.node,
+        will=Will(STATE, STATE.of(node=config.node), encode(will)),
+    )
+
+
+def main(config_path: Path, version: str) -> int:
+    """Run; returns the exit status: 0, or 2 with one sentence on standard error for what the
+    operator can mend.
+    """
+    configure_logging()
+    try:
+        asyncio.run(run(config_path, version))
+    except (SettingsError, SyncError, HalError, KioskError) as error:
+        print(f"lobby kiosk: {error}", file=sys.stderr, flush=True)
+        return 2
+    return 0

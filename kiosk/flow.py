@@ -1,0 +1,254 @@
+"""One visitor at a time, as a pure state machine: events in, a new visit and effects out.
+
+    phase      event             next       effects
+    HOME       tapped service    ISSUING    Issue(service, request)
+    HOME       identified        HOME       (a card or code names the visitor's segment)
+    HOME       tapped language   HOME       timer idle
+    HOME       timed out idle    HOME       (the default language comes back)
+    HOME       reshown           NO_SLIP    a ticket of before a restart, same number
+    ISSUING    issued            PRINTING   PrintSlip
+    ISSUING    refused           CLOSED     timer retry
+    PRINTING   printed           TICKET     timer ticket
+    PRINTING   print failed      NO_SLIP    -
+    TICKET     tapped no slip    NO_SLIP    -
+    TICKET     tapped done       HOME       -
+    TICKET     timed out ticket  HOME       -
+    NO_SLIP    tapped ack        HOME       -
+    CLOSED     timed out retry   HOME       -
+    any        language          same       (switches the language)
+
+A tap that a phase does not know changes nothing: a finger may be late. Any other pair is a mistake
+of the
+program and raises ImpossibleStep. The touch that asks for a ticket carries its request id; the
+second half
+of a double touch meets ISSUING and does nothing.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from kiosk.view import (
+    CONTROL_ACKNOWLEDGE,
+    CONTROL_ANYWHERE,
+    CONTROL_DONE,
+    CONTROL_LANGUAGE,
+    CONTROL_NO_SLIP,
+    LANGUAGES,
+)
+
+SERVICE_PREFIX = "service."
+
+
+class ImpossibleStep(Exception):
+    """An event that the phase cannot meet: a defect, not a fault of the branch."""
+
+
+class Phase(Enum):
+    """Where the visit is."""
+
+    HOME = "home"
+    ISSUING = "issuing"
+    PRINTING = "printing"
+    TICKET = "ticket"
+    NO_SLIP = "no_slip"
+    CLOSED = "closed"
+
+
+class Timer(Enum):
+    """What the shell is asked to time; starting one stops the one before. Lengths are the
+    shell's.
+    """
+
+    IDLE = "idle"
+    TICKET = "ticket"
+    RETRY = "retry"
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """The issued ticket as far as the screen needs it."""
+
+    id: str
+    number: str
+    service: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The state. ``cause`` says why the slip did not come, or why the kiosk is closed."""
+
+    phase: Phase
+    language: str
+    default_language: str
+    segment: str = ""
+    request: str = ""
+    ticket: Ticket | None = None
+    cause: str = ""
+
+
+# --- events --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Tapped:
+    """A control was touched; ``touch`` is unique for the touch."""
+
+    control: str
+    touch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """A card or code was recognised; ``segment`` is the queue's name for the visitor's class."""
+
+    segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """The ticket is journalled."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """No ticket could be issued; ``code`` is for the technician."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Printed:
+    """The printer confirmed the slip of ``ticket``."""
+
+    ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class PrintFailed:
+    """No confirmed slip of ``ticket``."""
+
+    ticket: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reshown:
+    """A ticket from just before a restart, whose slip nobody can vouch for."""
+
+    ticket: Ticket
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """A timer ran out."""
+
+    timer: Timer
+
+
+Event = Tapped | Identified | Issued | Refused | Printed | PrintFailed | Reshown | TimedOut
+
+# --- effects -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Issue a ticket for ``service``; the same ``request`` gives the same ticket."""
+
+    service: str
+    request: str
+    segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PrintSlip:
+    """Print the slip of the issued ticket."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """Start ``timer``, in place of any other."""
+
+    timer: Timer
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    """Stop whatever timer runs."""
+
+
+Effect = Issue | PrintSlip | StartTimer | StopTimer
+
+
+def first_visit(default_language: str) -> Visit:
+    """The home screen in the branch's own language."""
+    return Visit(Phase.HOME, default_language, default_language)
+
+
+def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
+    """The table of the module's docstring. Raises ImpossibleStep."""
+    if isinstance(event, Tapped):
+        return _tapped(visit, event)
+    match visit.phase, event:
+        case Phase.HOME, Identified(segment):
+            return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
+        case _, Identified():
+            return visit, ()  # a card read while a ticket is out belongs to nobody
+        case Phase.ISSUING, Issued(ticket):
+            return replace(visit, phase=Phase.PRINTING, ticket=ticket), (PrintSlip(ticket),)
+        case Phase.ISSUING, Refused(code):
+            return (
+                replace(visit, phase=Phase.CLOSED, cause=code),
+                (StartTimer(Timer.RETRY),),
+            )
+        case Phase.PRINTING, Printed(ticket_id) if _is(visit, ticket_id):
+            return replace(visit, phase=Phase.TICKET), (StartTimer(Timer.TICKET),)
+        case Phase.PRINTING, PrintFailed(ticket_id, cause) if _is(visit, ticket_id):
+            return replace(visit, phase=Phase.NO_SLIP, cause=cause), (StopTimer(),)
+        case Phase.HOME, Reshown(ticket, cause):
+            return (
+                replace(visit, phase=Phase.NO_SLIP, ticket=ticket, cause=cause),
+                (StopTimer(),),
+            )
+        case Phase.HOME, TimedOut(Timer.IDLE):
+            return first_visit(visit.default_language), ()
+        case Phase.TICKET, TimedOut(Timer.TICKET):
+            return _home(visit)
+        case Phase.CLOSED, TimedOut(Timer.RETRY):
+            return _home(visit)
+        case _, TimedOut():
+            return visit, ()  # it ran out while the event that stops it was on its way
+    raise ImpossibleStep(f"{event} in {visit.phase}")
+
+
+def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    control = event.control
+    if control == CONTROL_LANGUAGE:
+        languages = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
+        effects = (StartTimer(Timer.IDLE),) if visit.phase is Phase.HOME else ()
+        return replace(visit, language=languages), effects
+    if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
+        service = control.removeprefix(SERVICE_PREFIX)
+        return (
+            replace(visit, phase=Phase.ISSUING, request=event.touch),
+            (StopTimer(), Issue(service, event.touch, visit.segment)),
+        )
+    if visit.phase is Phase.TICKET and control in (CONTROL_DONE, CONTROL_ANYWHERE):
+        return _home(visit)
+    if visit.phase is Phase.TICKET and control == CONTROL_NO_SLIP:
+        return replace(visit, phase=Phase.NO_SLIP, cause="not_taken"), (StopTimer(),)
+    if visit.phase is Phase.NO_SLIP and control == CONTROL_ACKNOWLEDGE:
+        return _home(visit)
+    return visit, ()
+
+
+def _is(visit: Visit, ticket_id: str) -> bool:
+    return visit.ticket is not None and visit.ticket.id == ticket_id
+
+
+def _home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
+    return first_visit(visit.default_language), (StopTimer(),)

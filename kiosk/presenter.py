@@ -1,0 +1,116 @@
+"""From the visit and what is known of the queues to a view for the window. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kiosk.config import KioskConfig, ServiceConfig
+from kiosk.flow import Phase, Visit
+from kiosk.view import (
+    Header,
+    HomeView,
+    NoSlipView,
+    OutOfServiceView,
+    Printing,
+    ServiceTile,
+    TicketView,
+    View,
+    Wait,
+)
+
+WEEKDAYS_ZH = "一二三四五六日"
+WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True, slots=True)
+class OnPaper:
+    """What the ticket on screen said when it was issued: it does not change while it is looked
+    at.
+    """
+
+    issued_clock: str
+    wait: Wait
+
+
+def header(config: KioskConfig, now: datetime) -> Header:
+    """Branch, date and clock of the header band."""
+    return Header(
+        branch={"zh_CN": config.branch.zh, "en": config.branch.en},
+        date={
+            "zh_CN": f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
+            "en": f"{WEEKDAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
+        },
+        clock=f"{now:%H:%M}",
+    )
+
+
+def names(service: ServiceConfig) -> dict[str, str]:
+    """A service's name by language."""
+    return {"zh_CN": service.zh, "en": service.en}
+
+
+def present(
+    config: KioskConfig,
+    visit: Visit,
+    *,
+    now: datetime,
+    waits: dict[str, Wait],
+    online: bool,
+    on_paper: OnPaper | None,
+    staff_told: bool,
+) -> View:
+    """The view of the moment; ``waits`` by service letter, missing ones are unknown."""
+    top = header(config, now)
+    if visit.phase is Phase.CLOSED:
+        return OutOfServiceView(visit.language, top, visit.cause)
+    if visit.ticket is None or on_paper is None:
+        return HomeView(
+            visit.language,
+            top,
+            tuple(
+                ServiceTile(
+                    service.letter,
+                    names(service),
+                    {"zh_CN": service.examples_zh, "en": service.examples_en},
+                    waits.get(service.letter, Wait()),
+                    service.priority,
+                )
+                for service in config.services
+            ),
+            online=online,
+        )
+    ticket = visit.ticket
+    service = next(s for s in config.services if s.letter == ticket.service)
+    if visit.phase is Phase.NO_SLIP:
+        return NoSlipView(
+            visit.language,
+            top,
+            names(service),
+            ticket.number,
+            on_paper.issued_clock,
+            on_paper.wait,
+            visit.cause,
+            staff_told,
+            ticket_page(config.branch.public_url, ticket.id),
+        )
+    printing = Printing.RUNNING if visit.phase is Phase.PRINTING else Printing.DONE
+    return TicketView(
+        visit.language,
+        top,
+        names(service),
+        ticket.number,
+        on_paper.issued_clock,
+        on_paper.wait,
+        printing,
+    )
+
+
+def reference(ticket_id: str) -> str:
+    """The short opaque reference on the slip: the random end of the ticket's id, ``7f3a-9c21``."""
+    tail = ticket_id.replace("-", "")[-8:]
+    return f"{tail[:4]}-{tail[4:]}"
+
+
+def ticket_page(public_url: str, ticket_id: str) -> str | None:
+    """The ticket's page for a customer's phone; None where no public address is configured."""
+    return f"{public_url.rstrip('/')}/t/{reference(ticket_id)}" if public_url else None

@@ -1,0 +1,156 @@
+"""The first screen: one question, at most four services, one person."""
+
+from kiosk.ui import WindowError
+from kiosk.ui.controls import SECONDARY, Box, Icon, Kit, PushButton
+from kiosk.ui.page import (
+    GAP,
+    HEADER,
+    HEADER_SMALL,
+    MARGIN,
+    MARGIN_SMALL,
+    WIDTH,
+    WIDTH_SMALL,
+    HeaderBand,
+    Page,
+)
+from kiosk.ui.text import Style
+from kiosk.ui.tiles import PersonButton, ServiceButton
+from kiosk.ui.tokens import INK, MUTED, NOTICE
+from kiosk.ui.waits import NOBODY, WaitWords, wait_words
+from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_LANGUAGE, HomeView, ServiceTile
+
+MOST_SERVICES = 4
+BAND = 148
+BAND_SMALL = 80
+GAP_SMALL = 16
+_ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech"}
+_KEYS = {CONTROL_LANGUAGE: "lang.switch", CONTROL_ACCESS: "access", CONTROL_FEEDBACK: "feedback"}
+
+
+class HomePage(Page):
+    """Two of these are built: one with the notice band under the header, one without."""
+
+    def __init__(self, kit: Kit, *, band: bool) -> None:
+        super().__init__(kit)
+        self._band = band
+        self._header = HeaderBand(self)
+        if band:
+            self._add_band()
+        self._tiles = [ServiceButton(kit, box) for box in self._tile_boxes()]
+        self._person = PersonButton(kit, self._person_box())
+        if self.large:
+            title = Style(80 if band else 88, True)
+            self._title = self.add_text(title, MARGIN, 430 if band else 302, WIDTH)
+            self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375, WIDTH)
+        self._bottom = [self._bottom_button(*place) for place in self._bottom_places()]
+
+    def _add_band(self) -> None:
+        kit, bold, plain = self.kit, Style(48, True), Style(42)
+        self._sign = Icon(kit.metrics, INK)
+        if self.large:
+            self.add_rectangle(NOTICE, (0, HEADER, 1080, BAND))
+            self._notice = self.add_text(bold, 176, 235, WIDTH + MARGIN - 176)
+            self._more = self.add_text(plain, 176, 290, WIDTH + MARGIN - 176)
+            self._sign_at = (MARGIN + 8, HEADER + 34, 80)
+        else:
+            self.add_rectangle(NOTICE, (0, HEADER_SMALL, 1280, BAND_SMALL))
+            room = WIDTH_SMALL - 84
+            self._notice = self.add_text(Style(62, True), MARGIN_SMALL + 84, 170, room)
+            self._sign_at = (MARGIN_SMALL, HEADER_SMALL + 8, 64)
+        self.add_widget(self._sign)
+
+    def _tile_boxes(self) -> list[Box]:
+        if self.large:
+            top, step, height = (474, 240, 216) if self._band else (424, 252, 228)
+            return [(MARGIN, top + step * n, WIDTH, height) for n in range(MOST_SERVICES)]
+        top, step, height = (204, 206, 190) if self._band else (136, 236, 216)
+        return [
+            (MARGIN_SMALL + 616 * column, top + step * row, 600, height)
+            for row in range(2)
+            for column in range(2)
+        ]
+
+    def _person_box(self) -> Box:
+        if self.large:
+            return (MARGIN, 1450, WIDTH, 228) if self._band else (MARGIN, 1452, WIDTH, 232)
+        return (MARGIN_SMALL, 616, 600, 152) if self._band else (MARGIN_SMALL, 612, 600, 156)
+
+    def _bottom_places(self) -> list[tuple[str, Box]]:
+        """What this release serves shares the row; feedback has no room on the small kiosk."""
+        if self.large:
+            wanted = [CONTROL_LANGUAGE, CONTROL_ACCESS, CONTROL_FEEDBACK]
+            left, width, gap = MARGIN, WIDTH, GAP
+            top, height = 1744.0, 128.0
+        else:
+            wanted = [CONTROL_LANGUAGE, CONTROL_ACCESS]
+            _, top, _, height = self._person_box()
+            left, width, gap = MARGIN_SMALL + 616, 600, GAP_SMALL
+        ids = [name for name in wanted if name in self.kit.served]
+        if not self.large and len(ids) == len(wanted):
+            return [(ids[0], (left, top, 264, height)), (ids[1], (left + 280, top, 320, height))]
+        each = (width - gap * (len(ids) - 1)) / max(len(ids), 1)
+        return [(name, (left + n * (each + gap), top, each, height)) for n, name in enumerate(ids)]
+
+    def _bottom_button(self, control_id: str, box: Box) -> PushButton:
+        px = 48 if self.large and control_id in _ICONS else 56 if self.large else 60
+        icon, icon_px = _ICONS.get(control_id, ""), 56 if self.large else 72
+        look = SECONDARY
+        return self.add_control(
+            PushButton(self.kit, control_id, box, look, px=px, icon=icon, icon_px=icon_px, gap=20)
+        )
+
+    def update(self, view: HomeView) -> None:
+        """Write services, queues and band; raise :class:`WindowError` if there are too many."""
+        services = [tile for tile in view.tiles if not tile.priority]
+        persons = [tile for tile in view.tiles if tile.priority]
+        if len(services) > MOST_SERVICES or len(persons) > 1:
+            raise WindowError(
+                f"the first screen has {len(services)} services and {len(persons)} ways to a "
+                f"person; it shows at most {MOST_SERVICES} and 1"
+            )
+        self.language = view.language
+        self._header.write(view.header, view.language, self.say("home.title"))
+        if self.large:
+            self._title.write(self.say("home.title"))
+            self._hint.write("" if self._band else self.say("home.hint"))
+        if self._band:
+            self._write_band(view)
+        for number, control in enumerate(self._tiles):
+            self._present(control, number < len(services))
+            if number < len(services):
+                tile = services[number]
+                control.show(tile, view.language, self._words(tile))
+        self._present(self._person, bool(persons))
+        if persons:
+            self._write_person(persons[0], online=view.online)
+        for button in self._bottom:
+            button.write(self.say(_KEYS[button.control_id]))
+
+    def _write_band(self, view: HomeView) -> None:
+        self._sign.show("warn" if view.online else "offline", *self._sign_at)
+        self._notice.write(self.say(view.notice or "offline.title"))
+        if self.large:
+            self._more.write("" if view.online else self.say("offline.body"))
+            self._notice.place(176, 260 if view.online else 235, WIDTH + MARGIN - 176)
+
+    def _write_person(self, tile: ServiceTile, *, online: bool) -> None:
+        promise = tile.examples[self.language]
+        if not online:
+            promise = self.say("person.home.unreached")
+        said = promise.rstrip(".。").replace("\n", " ")
+        spoken = self.kit.catalogue.text(
+            self.language, "spoken.tile", name=tile.name[self.language], wait=said
+        )
+        self._person.show(tile, self.language, promise, spoken)
+
+    def _words(self, tile: ServiceTile) -> WaitWords:
+        if tile.closed:
+            reason = self.say(tile.closed)
+            return WaitWords(NOBODY, reason, "", reason)
+        return wait_words(self.kit.catalogue, self.language, tile.wait, large=self.large)
+
+    def _present(self, control: ServiceButton | PersonButton, wanted: bool) -> None:
+        if wanted and control.parent is None:
+            self.add_widget(control)
+        elif not wanted and control.parent is not None:
+            self.remove_widget(control)

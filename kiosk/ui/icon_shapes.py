@@ -1,0 +1,77 @@
+"""The icons as strokes on a grid of 48 × 48, y downwards, stroke 4, round caps. Pure.
+
+``line`` is open, ``poly`` closed (x,y pairs); ``circle cx cy r``; ``dot`` the same, filled;
+``arc cx cy r from to`` in degrees clockwise from 12 o'clock.
+"""
+
+from dataclasses import dataclass
+
+GRID = 48
+STROKE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Strokes:
+    """Corners joined by straight strokes."""
+
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Arc:
+    """Part of a circle, degrees clockwise from the top; 0 to 360 is the whole."""
+
+    x: float
+    y: float
+    radius: float
+    start: float = 0
+    end: float = 360
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A filled circle."""
+
+    x: float
+    y: float
+    radius: float
+
+
+Shape = Strokes | Arc | Dot
+
+_SHAPES = {
+    "staff": "circle 18 15 7.5; arc 18 43 14 270 450; line 4,43 32,43; "
+    "poly 30,5 44,5 44,19 38,19 34,24 34,19 30,19",
+    "wheelchair": "dot 20 7 4.5; line 20,15 20,28 32,28 37,40 42,38; line 20,20 31,20; "
+    "arc 19 32 12 75 345",
+    "sound": "poly 5,18 13,18 23,9 23,39 13,30 5,30; arc 23 24 10 45 135; arc 23 24 18 45 135",
+    "people": "circle 17 15 7.5; arc 17 41 13 270 450; line 4,41 30,41; "
+    "arc 32 15 7.5 0 180; arc 31 41 13 20 90",
+    "slip": "poly 11,5 37,5 37,43 32.7,38 28.3,43 24,38 19.7,43 15.3,38 11,43; "
+    "line 18,15 30,15; line 18,24 30,24",
+    "printer": "poly 6,18 42,18 42,34 34,34 34,28 14,28 14,34 6,34; "
+    "line 14,18 14,6 34,6 34,18; line 14,34 14,43 34,43 34,34",
+    "check": "line 8,25 19,36 40,12",
+    "warn": "poly 24,6 45,42 3,42; line 24,19 24,29; dot 24 35.5 2.6",
+    "offline": "arc 24 40 30 315 405; arc 24 40 18 315 405; dot 24 39 4; line 7,7 41,45",
+    "next": "line 19,9 34,24 19,39",
+    "down": "line 9,18 24,33 39,18",
+    "arrow": "line 6,24 41,24; line 28,11 41,24 28,37",
+    "speech": "poly 5,7 43,7 43,34 23,34 13,43 13,34 5,34; line 14,16 34,16; line 14,25 27,25",
+    "pause": "line 16,9 16,39; line 32,9 32,39",
+}
+
+
+def _parse(text: str) -> tuple[Shape, ...]:
+    return tuple(_shape(*part.split()) for part in text.split(";"))
+
+
+def _shape(kind: str, *words: str) -> Shape:
+    if kind in ("line", "poly"):
+        points = [(float(x), float(y)) for x, y in (word.split(",") for word in words)]
+        return Strokes(tuple(points + points[:1] if kind == "poly" else points))
+    numbers = [float(word) for word in words]
+    return Dot(*numbers) if kind == "dot" else Arc(*numbers)
+
+
+ICONS: dict[str, tuple[Shape, ...]] = {name: _parse(text) for name, text in _SHAPES.items()}

@@ -1,0 +1,150 @@
+"""What all screens share: the ground, the header, the number plate, the column of waits."""
+
+from typing import Any, TypeVar
+
+from kivy.graphics import Color, Rectangle
+from kivy.uix.widget import Widget
+
+from kiosk.ui.controls import Box, Control, Kit
+from kiosk.ui.drawing import Panel
+from kiosk.ui.text import Lines, Style, Text
+from kiosk.ui.tokens import CARD, INK, MIST, PAPER, PLATE, RADIUS, Colour
+from kiosk.ui.waits import say
+from kiosk.view import Header
+
+ControlT = TypeVar("ControlT", bound=Control)
+
+MARGIN = 48
+MARGIN_SMALL = 32
+WIDTH = 984  # large kiosk, between the margins
+WIDTH_SMALL = 1216
+GAP = 24
+HEADER = 168
+HEADER_SMALL = 108
+BOTTOM = 1872  # lower edge of the last control
+BOTTOM_SMALL = 768
+_PARTS = ("·", " – ", " - ")  # what stands between a bank's and a branch's name
+
+
+class Page(Widget):
+    """One screen, built once; :meth:`update` of a subclass only changes texts."""
+
+    def __init__(self, kit: Kit, ground: Colour = PAPER) -> None:
+        super().__init__(size=kit.metrics.size)
+        self.kit = kit
+        self.large = kit.metrics.large
+        self.language = ""
+        self.add_rectangle(ground, None)
+
+    def add_rectangle(self, colour: Colour, box: Box | None) -> None:
+        """Fill a reference box, or the whole window, with sharp corners."""
+        metrics = self.kit.metrics
+        rect = (0, 0, *metrics.size) if box is None else metrics.rect(*box)
+        self.canvas.add(Color(*colour))
+        self.canvas.add(Rectangle(pos=rect[:2], size=rect[2:]))
+
+    def add_panel(self, colour: Colour, box: Box, radius: float = RADIUS) -> Panel:
+        """Fill a reference box with round corners."""
+        panel = Panel(colour, self.kit.metrics.px(radius))
+        panel.place(self.kit.metrics.rect(*box))
+        self.canvas.add(panel.group)
+        return panel
+
+    def add_text(self, style: Style, x: float, baseline: float, room: float | None = None) -> Text:
+        """A line of text in its place, still empty."""
+        text = Text(self.kit.metrics, self.kit.fonts, style)
+        text.place(x, baseline, room)
+        self.add_widget(text)
+        return text
+
+    def add_lines(
+        self, style: Style, x: float, baseline: float, step: float, room: float | None = None
+    ) -> Lines:
+        """Lines of text in their place, still empty."""
+        lines = Lines(self.kit.metrics, self.kit.fonts, style)
+        lines.place(x, baseline, step, room)
+        self.add_widget(lines)
+        return lines
+
+    def add_control(self, control: ControlT) -> ControlT:
+        """Put a target on the page."""
+        self.add_widget(control)
+        return control
+
+    def say(self, key: str, **values: object) -> str:
+        """A text of the page's language, the short form on the small kiosk."""
+        return say(self.kit.catalogue, self.language, key, large=self.large, **values)
+
+    def controls(self) -> list[Control]:
+        """The targets that are on the page now."""
+        return [child for child in reversed(self.children) if isinstance(child, Control)]
+
+    def update(self, view: Any) -> None:
+        """Write the texts of the page's kind of view."""
+        raise NotImplementedError
+
+    def leave(self) -> None:
+        """The page is about to be hidden: touches that are down no longer act."""
+        for control in self.controls():
+            control.cancel()
+
+
+class HeaderBand:
+    """Branch and date left, clock right; on the small kiosk the question takes their place."""
+
+    def __init__(self, page: Page, *, plain: bool = False) -> None:
+        """``plain`` is the header of the dark page: no band and no date."""
+        self._large = page.large
+        self._scale = page.kit.metrics.scale
+        self._plain = plain
+        if page.large:
+            drop = 34 if plain else 0
+            if not plain:
+                page.add_rectangle(INK, (0, 0, 1080, HEADER))
+            self._branch = page.add_text(Style(48, True, CARD), MARGIN, 77 + drop, WIDTH - 280)
+            self._date = page.add_text(Style(42, colour=MIST), MARGIN, 132, WIDTH - 280)
+            clock = Style(96, True, CARD, "right")
+            self._clock = page.add_text(clock, MARGIN + WIDTH, 125 + (8 if plain else 0))
+            return
+        page.add_rectangle(INK, (0, 0, 1280, HEADER_SMALL))
+        self._title = page.add_text(Style(64, True, CARD), MARGIN_SMALL, 81, 980)
+        self._branch = page.add_text(Style(60, colour=MIST, align="right"), 0, 79)
+        self._clock = page.add_text(Style(80, True, CARD, "right"), 1248, 89)
+
+    def write(self, header: Header, language: str, title: str = "", aside: str = "") -> None:
+        """Write the clock and the branch; ``title`` and ``aside`` are the small kiosk's."""
+        self._clock.write(header.clock)
+        branch = header.branch[language]
+        if self._large:
+            self._branch.write(branch)
+            self._date.write("" if self._plain else header.date[language])
+            return
+        for mark in _PARTS:
+            branch = branch.rpartition(mark)[2].strip()
+        self._title.write(title)
+        right = MARGIN_SMALL + WIDTH_SMALL - self._clock.width / self._scale - 22
+        room = right - GAP - MARGIN_SMALL - self._title.width / self._scale
+        self._branch.place(right, 79, max(room, 1.0))
+        self._branch.write(aside or branch)
+        if self._branch.shortened:
+            self._branch.write("")
+
+
+class Plate:
+    """The number on plate yellow, service and time above it."""
+
+    def __init__(self, page: Page, box: Box, *, px: float, baseline: float, words: float) -> None:
+        x, _, width, _ = box
+        page.add_panel(PLATE, box)
+        self._time = page.add_text(Style(60, align="right"), x + width - 48, words)
+        self._service = page.add_text(Style(60, True), x + 48, words, width - 96 - 200)
+        middle = x + width / 2
+        self._number = page.add_text(
+            Style(px, True, align="centre"), middle, baseline, width - 2 * 24
+        )
+
+    def write(self, service: str, number: str, clock: str) -> None:
+        """Write the service's name, the number as one string and the time of issue."""
+        self._service.write(service)
+        self._number.write(number)
+        self._time.write(clock)

@@ -1,0 +1,119 @@
+"""The Kivy side of the window: one page at a time, and what happens with each frame.
+
+Imported by :class:`kiosk.ui.window.KioskWindow` after Kivy's environment is prepared: importing
+``kivy.core.window`` opens the window.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from kivy.app import App
+from kivy.clock import Clock
+from kivy.core.window import Window
+from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glPixelStorei, glReadPixels
+from kivy.uix.widget import Widget
+
+from kiosk.ui import WindowError
+from kiosk.ui.controls import Kit
+from kiosk.ui.describe import Description, describe
+from kiosk.ui.page import Page
+from kiosk.ui.screens import BUILDERS, page_name
+from kiosk.ui.tokens import PAPER
+from kiosk.view import View
+
+GL_PACK_ALIGNMENT = 0x0D05  # not among Kivy's names; rows of three bytes are not padded with it
+_SPARE_S = 0.25  # between building pages that are not needed yet
+
+
+class Stage(App):
+    """Holds the pages; each is built at its first showing or, before that, when there is time."""
+
+    def __init__(self, kit: Kit, title: str, on_frame: Callable[[bool], None]) -> None:
+        """``on_frame(changed)`` is called with each frame; changed: a view was shown before it."""
+        super().__init__()
+        self.title = title
+        self._kit = kit
+        self._on_frame = on_frame
+        self._root = Widget(size=kit.metrics.size)
+        self._pages: dict[str, Page] = {}
+        self._page: Page | None = None
+        self._view: View | None = None
+        self._changed = False
+        Window.clearcolor = PAPER
+        Window.bind(on_flip=self._flipped)
+
+    def build(self) -> Widget:
+        """Kivy asks for the root here."""
+        return self._root
+
+    def get_application_config(self, *_: Any) -> None:
+        """No configuration file of Kivy's own making."""
+
+    def open_settings(self, *_: Any) -> bool:
+        """A kiosk has no settings panel behind a key."""
+        return False
+
+    @property
+    def view(self) -> View | None:
+        """What was shown last."""
+        return self._view
+
+    def show(self, view: View) -> None:
+        """Draw ``view`` with the next frame."""
+        if view == self._view:
+            return
+        page = self._built(page_name(view))
+        page.update(view)
+        if page is not self._page:
+            if self._page is not None:
+                self._page.leave()
+                self._root.remove_widget(self._page)
+            self._page = page
+            self._root.add_widget(page)
+        self._view = view
+        self._changed = True
+        # A change that draws the same pixels still gets its frame, so that a reader sees it.
+        Window.canvas.ask_update()
+
+    def build_ahead(self) -> None:
+        """Build the pages that were not shown yet, one at a time between frames."""
+        missing = [name for name in BUILDERS if name not in self._pages]
+        if missing:
+            self._built(missing[0])
+            Clock.schedule_once(lambda _: self.build_ahead(), _SPARE_S)
+
+    def describe(self) -> Description:
+        """What is laid out now; raise :class:`WindowError` before the first view."""
+        if self._view is None:
+            raise WindowError("nothing is shown yet, so there is nothing to describe")
+        return describe(self._root, self._view.screen.value, self._view.language)
+
+    def capture(self, path: Path) -> None:
+        """Draw the window once more and write its pixels to ``path``."""
+        from PIL import Image  # 30 ms that the first frame need not wait for
+
+        width, height = Window.size
+        Window.dispatch("on_draw")
+        glPixelStorei(GL_PACK_ALIGNMENT, 1)
+        pixels = glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE)
+        Window.dispatch("on_flip")
+        image = Image.frombytes("RGB", (width, height), pixels)
+        try:
+            image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(path, format="PNG")
+        except OSError as error:
+            raise WindowError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def _built(self, name: str) -> Page:
+        if name not in self._pages:
+            self._pages[name] = BUILDERS[name](self._kit)
+        return self._pages[name]
+
+    def _flipped(self, *_: Any) -> None:
+        changed, self._changed = self._changed, False
+        self._on_frame(changed)
+
+
+def opened() -> bool:
+    """Whether Kivy found a display and opened its window."""
+    return Window is not None

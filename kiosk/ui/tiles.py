@@ -1,0 +1,195 @@
+"""The service tile with its stub and tear edge, and the green tile that asks for a person."""
+
+from kivy.graphics import Color
+
+from kiosk.ui.controls import PRIMARY, SECONDARY, Box, Control, Icon, Kit
+from kiosk.ui.drawing import Panel, disc
+from kiosk.ui.text import Figure, Lines, Style, Text
+from kiosk.ui.tokens import (
+    CARD,
+    DROP,
+    EDGE,
+    FACE_RADIUS,
+    INK,
+    LIP,
+    MUTED,
+    PAPER,
+    STUB_RADIUS,
+    STUB_STEP,
+)
+from kiosk.ui.waits import WaitWords
+from kiosk.view import ServiceTile
+
+STUB_WIDTH = 156
+STUB_WIDTH_SMALL = 116
+
+
+class ServiceButton(Control):
+    """Letter on its stub; name over examples; people ahead over the interval, right-aligned."""
+
+    def __init__(self, kit: Kit, box: Box) -> None:
+        super().__init__(kit, "", box, SECONDARY)
+        self._large = kit.metrics.large
+        self._stub_width = STUB_WIDTH if self._large else STUB_WIDTH_SMALL
+        self._stub = Panel(INK, (kit.metrics.px(FACE_RADIUS), 0, 0, kit.metrics.px(FACE_RADIUS)))
+        self._tear = Color(*CARD)
+        self._draw_stub()
+        self._letter = self._text(Style(112 if self._large else 96, True, CARD, "centre"))
+        self._name = self._text(Style(64 if self._large else 72, True))
+        self._examples = self._text(Style(42, colour=MUTED))
+        self._line = self._text(Style(48 if self._large else 60, True, align="right"))
+        words = Style(42, align="right") if self._large else Style(60)
+        figure = Style(72, True, align="right") if self._large else Style(60)
+        self._ahead = Figure(kit.metrics, kit.fonts, words, figure)
+        self._people = Icon(kit.metrics, INK)
+        self._unknown = Lines(kit.metrics, kit.fonts, Style(42, colour=MUTED, align="right"))
+        self.add_widget(self._unknown)
+        self.add_widget(self._ahead)
+
+    def _text(self, style: Style) -> Text:
+        text = Text(self.kit.metrics, self.kit.fonts, style)
+        self.add_widget(text)
+        return text
+
+    def _draw_stub(self) -> None:
+        metrics = self.kit.metrics
+        x, y, _, height = self.box
+        face_top, face_height = y + EDGE, height - 2 * EDGE - DROP
+        self._stub.place(metrics.rect(x + EDGE, face_top, self._stub_width, face_height))
+        self.canvas.add(self._stub.group)
+        self.canvas.add(self._tear)
+        count = int((face_height - 2 * STUB_RADIUS) // STUB_STEP) + 1
+        first = face_top + (face_height - (count - 1) * STUB_STEP) / 2
+        edge = metrics.x(x + EDGE + self._stub_width)
+        for number in range(count):
+            self.canvas.add(
+                disc(edge, metrics.y(first + number * STUB_STEP), STUB_RADIUS * metrics.scale)
+            )
+
+    def show(self, tile: ServiceTile, language: str, words: WaitWords) -> None:
+        """Write the service's texts and what is known of its queue."""
+        self.control_id = f"service.{tile.letter}"
+        self.open(not tile.closed)
+        self._stub.paint(LIP if tile.closed else INK)
+        self._tear.rgba = PAPER if tile.closed else CARD
+        self.label = tile.name[language]
+        self.spoken = self.kit.catalogue.text(
+            language, "spoken.tile", name=self.label, wait=words.spoken
+        )
+        x, y, width, height = self.box
+        middle = y + height / 2
+        stub_middle = x + EDGE + self._stub_width / 2
+        self._letter.write(tile.letter)
+        if self._large:
+            self._letter.place(stub_middle, middle + 45)
+            self._show_large(tile, language, words, x + 200, x + width - 40, middle)
+        else:
+            self._letter.place(stub_middle, middle + 38)
+            # English words are longer than Chinese ones: they get the margins too.
+            left, right = (156, 32) if language == "zh_CN" else (148, 18)
+            self._show_small(tile, language, words, x + left, x + width - right, middle)
+
+    def _show_large(
+        self,
+        tile: ServiceTile,
+        language: str,
+        words: WaitWords,
+        left: float,
+        right: float,
+        middle: float,
+    ) -> None:
+        self._unknown.write("")
+        self._line.write(words.line)
+        self._ahead.write(*words.ahead)
+        if words.is_unknown:
+            self._line.write("")
+            two_lines = "\n" in words.line
+            # A dash never stands alone: the words stand below it.
+            self._ahead.write("", "" if two_lines else "—", "")
+            self._ahead.place(right, middle)
+            self._unknown.write(words.line)
+            self._unknown.place(right, middle - 6 if two_lines else middle + 49, 58)
+        elif words.line and any(words.ahead):
+            self._ahead.place(right, middle - 8)
+            self._line.place(right, middle + 65)
+        else:
+            self._line.place(right, middle + 17)
+            self._ahead.place(right, middle + 17)
+        scale = self.kit.metrics.scale
+        words_below = [self._line, *self._unknown.children]
+        below = max(text.width for text in words_below) / scale
+        above = max(below if words.is_unknown else 0, self._ahead.width_px / scale)
+        self._name.write(tile.name[language], Style(64 if language == "zh_CN" else 54, True))
+        self._examples.write(tile.examples[language])
+        alone = not (words.is_unknown or (words.line and any(words.ahead)))
+        name_room = right - left - 24 - (max(above, below) if alone else above)
+        self._name.place(left, middle - (5 if language == "zh_CN" else 10), name_room)
+        self._examples.place(left, middle + 52, right - left - 24 - below)
+
+    def _show_small(
+        self,
+        tile: ServiceTile,
+        language: str,
+        words: WaitWords,
+        left: float,
+        right: float,
+        middle: float,
+    ) -> None:
+        self._name.write(tile.short.get(language) or tile.name[language])
+        self._name.place(left, middle - 15, right - left)
+        baseline = middle + 73
+        people = any(words.ahead)
+        self._people.opacity = 1.0 if people else 0.0
+        self._ahead.write("", words.ahead[1], "")
+        if people:
+            if self._people.parent is None:
+                self.add_widget(self._people)
+            self._people.show("people", left - 1, baseline - 52, 52)
+            self._ahead.place(left + (66 if language == "zh_CN" else 60), baseline)
+            aside = Style(60, True, align="right")
+            self._line.write(words.line, aside)
+            taken = 76 + self._ahead.width_px / self.kit.metrics.scale
+            self._line.place(right, baseline, right - left - taken)
+        else:
+            self._line.write(words.line, Style(60, True))
+            self._line.place(left, baseline, right - left)
+
+
+class PersonButton(Control):
+    """The solid green way to a person, as wide as a service on the large kiosk."""
+
+    def __init__(self, kit: Kit, box: Box) -> None:
+        super().__init__(kit, "", box, PRIMARY)
+        metrics, fonts = kit.metrics, kit.fonts
+        self._large = metrics.large
+        self._staff, self._next = Icon(metrics, CARD), Icon(metrics, CARD)
+        self._name = Text(metrics, fonts, Style(64 if self._large else 62, True, CARD))
+        self._promise = Lines(metrics, fonts, Style(44, colour=CARD))
+        for widget in (self._staff, self._name, self._promise):
+            self.add_widget(widget)
+        if self._large:
+            self.add_widget(self._next)
+
+    def show(self, tile: ServiceTile, language: str, promise: str, spoken: str) -> None:
+        """Write the name, and on the large kiosk what will happen."""
+        self.control_id = f"service.{tile.letter}"
+        self.label = tile.name[language]
+        self.spoken = spoken
+        x, y, width, height = self.box
+        middle = y + (height - DROP) / 2
+        self._name.write(self.label)
+        if self._large:
+            self._promise.write(promise)
+            up = 29 if "\n" in promise else 0
+            self._staff.show("staff", x + 30, middle - 48, 96)
+            self._next.show("next", x + width - 100, middle - 32, 64)
+            self._name.place(x + 196, middle - 1 - up, width - 196 - 110)
+            self._promise.place(x + 196, middle + 59 - up, 56, width - 196 - 110)
+            return
+        icon_px, gap, margin = (80.0, 22.0, 20.0) if language == "zh_CN" else (72.0, 18.0, 14.0)
+        room = width - 2 * margin - icon_px - gap
+        self._name.place(x, middle, room)
+        text_width = self._name.width / self.kit.metrics.scale
+        left = x + (width - icon_px - gap - text_width) / 2
+        self._staff.show("staff", left, middle - icon_px / 2, icon_px)
+        self._name.place(left + icon_px + gap, middle + 27, room)

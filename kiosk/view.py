@@ -1,0 +1,131 @@
+"""What the kiosk's screen shows at one moment, as values: the flow makes them, the window draws
+them. Pure.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+LANGUAGES = ("zh_CN", "en")
+
+
+class Screen(StrEnum):
+    """Which screen is up; also the ``screen`` of the screen description."""
+
+    HOME = "home"
+    TICKET = "ticket"
+    NO_SLIP = "no_slip"
+    OUT_OF_SERVICE = "out_of_service"
+
+
+class Printing(StrEnum):
+    """How far the slip of the ticket on screen is."""
+
+    RUNNING = "running"
+    DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What is known of a queue: people ahead (None = unknown) and the wait interval in minutes
+    (None = unknown).
+
+    ``low_min == high_min == 0`` with nobody ahead means that a window is free: "No wait".
+    """
+
+    ahead: int | None = None
+    low_min: int | None = None
+    high_min: int | None = None
+    covered: bool = False  # "8 times out of 10" is true: measured cover is within 75-85 %
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceTile:
+    """One service on the home screen; names and examples by language. ``letter`` starts its
+    numbers.
+    """
+
+    letter: str
+    name: dict[str, str]
+    examples: dict[str, str]
+    wait: Wait
+    priority: bool = False  # the "a person, please" service, drawn as the green button
+    short: dict[str, str] = field(default_factory=dict)  # name for the small kiosk, if needed
+    closed: str = ""  # key of the catalogue that says why no number is given ("closed.full")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """Branch name by language and the wall clock as the header shows it."""
+
+    branch: dict[str, str]
+    date: dict[str, str]  # "11月23日 星期一" / "Mon 23 Nov"
+    clock: str  # "10:24"
+
+
+@dataclass(frozen=True, slots=True)
+class HomeView:
+    """First screen: at most four ordinary services and the person button."""
+
+    language: str
+    header: Header
+    tiles: tuple[ServiceTile, ...]
+    online: bool = True
+    notice: str = ""  # key of the catalogue for a short transient word, "" for none
+    screen: Screen = Screen.HOME
+
+
+@dataclass(frozen=True, slots=True)
+class TicketView:
+    """The number is issued and journalled; the slip is printing or out."""
+
+    language: str
+    header: Header
+    service_name: dict[str, str]
+    number: str
+    issued_clock: str
+    wait: Wait
+    printing: Printing
+    screen: Screen = Screen.TICKET
+
+
+@dataclass(frozen=True, slots=True)
+class NoSlipView:
+    """The number is valid, the slip did not come: stays until acknowledged."""
+
+    language: str
+    header: Header
+    service_name: dict[str, str]
+    number: str
+    issued_clock: str
+    wait: Wait
+    cause: str  # catalogue suffix: paper_out, other
+    staff_told: bool
+    qr_url: str | None  # None: no public address is configured, no code is drawn
+    screen: Screen = Screen.NO_SLIP
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfServiceView:
+    """No ticket can be journalled, so none is issued."""
+
+    language: str
+    header: Header
+    code: str  # for the technician, e.g. "storage_full"
+    machine: str = ""  # which kiosk, before the code: "K1"
+    told_clock: str = ""  # when the technician was told; "" = nobody has been reached
+    screen: Screen = Screen.OUT_OF_SERVICE
+
+
+View = HomeView | TicketView | NoSlipView | OutOfServiceView
+
+# Control ids: "service.A" … "service.Z" on the home screen; the rest below.
+CONTROL_LANGUAGE = "language"
+CONTROL_ACCESS = "access"
+CONTROL_FEEDBACK = "feedback"
+CONTROL_DONE = "done"
+CONTROL_NO_SLIP = "no_slip"
+CONTROL_ACKNOWLEDGE = "acknowledge"
+CONTROL_LISTEN = "listen"
+CONTROL_PERSON = "person"
+CONTROL_ANYWHERE = "anywhere"
+"""A touch that meets no control: on the ticket screen the next visitor's touch clears it."""

@@ -1,0 +1,1 @@
+"""The branch server: queue engine, ledger, teller and board pages."""

@@ -1,0 +1,114 @@
+"""What the board and the public topics show, from the queue as it stands."""
+
+from collections import deque
+from datetime import datetime, tzinfo
+
+from branch.config import BranchConfig, ServiceConfig
+from branch.estimate import wait_interval_min
+from branch.queue import Engine
+from branch.view import BoardView, Call, ServiceLine
+from sync.clock import Clock
+from sync.messages import (
+    AnyEvent,
+    BoardCall,
+    BoardState,
+    QueueState,
+    TicketCalled,
+    TicketRecalled,
+    UnknownEvent,
+    encode,
+)
+from sync.topics import BOARD, QUEUE, Topic
+
+RECENT_CALLS = 5
+ZONE = "hall"
+WEEKDAYS_ZH = "一二三四五六日"
+WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Displays:
+    """Keeps the recent calls; everything else is read from the engine when asked."""
+
+    def __init__(
+        self, config: BranchConfig, engine: Engine, clock: Clock, tz: tzinfo | None
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._clock = clock
+        self._tz = tz
+        self.services: dict[str, ServiceConfig] = {s.letter: s for s in config.services}
+        self._calls: deque[BoardCall] = deque(maxlen=RECENT_CALLS)
+        called = [t for t in engine.tickets.values() if t.called_at and t.counter]
+        for ticket in sorted(called, key=lambda t: t.called_at or 0)[-RECENT_CALLS:]:
+            self._calls.appendleft(
+                BoardCall(
+                    number=ticket.number, counter=ticket.counter or 0, ts=ticket.called_at or 0
+                )
+            )
+
+    def note(self, event: AnyEvent | UnknownEvent) -> None:
+        """A ticket was called or called again: it is the newest call."""
+        if isinstance(event, TicketCalled | TicketRecalled):
+            ticket = self._engine.tickets.get(event.sub or "")
+            if ticket is None:
+                return
+            calls = [call for call in self._calls if call.number != ticket.number]
+            self._calls = deque(calls, maxlen=RECENT_CALLS)
+            self._calls.appendleft(
+                BoardCall(number=ticket.number, counter=event.data.counter, ts=event.ts)
+            )
+
+    def wait_min(self, letter: str) -> tuple[int, int] | None:
+        """The wait interval for a ticket issued now, in minutes."""
+        serving = [c for c in self._engine.counters.values() if letter in c.services]
+        reach = {other for counter in serving for other in counter.services}
+        free = sum(counter.ticket is None for counter in serving)
+        return wait_interval_min(
+            self._engine.waiting(reach), len(serving), free, self.services[letter].mean_service_s
+        )
+
+    def board(self, revision: int) -> BoardView:
+        """The call board now."""
+        now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz)
+        calls = [Call(c.number, c.counter, self.clock_text(c.ts), c.ts) for c in self._calls]
+        return BoardView(
+            revision=revision,
+            branch_zh=self._config.branch.zh,
+            branch_en=self._config.branch.en,
+            date_zh=f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
+            date_en=f"{WEEKDAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
+            clock=f"{now:%H:%M}",
+            latest=calls[0] if calls else None,
+            recent=tuple(calls[1:]),
+            services=tuple(
+                ServiceLine(
+                    s.letter, s.zh, s.en, self._engine.waiting([s.letter]), self.wait_min(s.letter)
+                )
+                for s in self._config.services
+            ),
+            hours=self._config.branch.hours,
+            complaints_phone=self._config.branch.complaints_phone,
+        )
+
+    def clock_text(self, ts_ms: int) -> str:
+        """``10:24``, local."""
+        return f"{datetime.fromtimestamp(ts_ms / 1000, self._tz):%H:%M}"
+
+    def messages(self) -> list[tuple[Topic, str, bytes]]:
+        """Everything public, as (topic, name, payload)."""
+        now_ms = self._clock.wall_ms()
+        found: list[tuple[Topic, str, bytes]] = []
+        for letter in self.services:
+            low_high = self.wait_min(letter)
+            state = QueueState(
+                service=letter,
+                waiting=self._engine.waiting([letter]),
+                wait_low_min=low_high[0] if low_high else None,
+                wait_high_min=low_high[1] if low_high else None,
+                ts=now_ms,
+            )
+            found.append((QUEUE, QUEUE.of(service=letter), encode(state)))
+        board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)
+        found.append((BOARD, BOARD.of(zone=ZONE), encode(board)))
+        return found

@@ -1,0 +1,141 @@
+"""What the branch's pages show at one moment, as values: the service makes them, the pages draw
+them. Pure.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+
+class CounterState(StrEnum):
+    """What a counter does now."""
+
+    CLOSED = "closed"
+    FREE = "free"
+    CALLING = "calling"  # a ticket was called, the customer is on the way
+    SERVING = "serving"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call as the board lists it."""
+
+    number: str
+    counter: int
+    clock: str  # "10:24", local
+    seq: int = (
+        0  # rises with each call and recall: a recall within the same minute is news as well
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """One service's line on the board; the wait interval is None when unknown, (0, 0) when a
+    window is free.
+    """
+
+    letter: str
+    name_zh: str
+    name_en: str
+    waiting: int
+    wait_min: tuple[int, int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BoardView:
+    """The lobby's call board. ``revision`` rises with each change."""
+
+    revision: int
+    branch_zh: str
+    branch_en: str
+    date_zh: str
+    date_en: str
+    clock: str
+    latest: Call | None
+    recent: tuple[Call, ...]  # newest first, without the latest
+    services: tuple[ServiceLine, ...]
+    hours: str = ""
+    complaints_phone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingTicket:
+    """A line of "next up"; ``waited_min`` is whole minutes since issue."""
+
+    number: str
+    service_zh: str
+    service_en: str
+    waited_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class CounterView:
+    """One teller's page. Times in ms since the state began, by the server's clock."""
+
+    revision: int
+    counter: int
+    state: CounterState
+    services_zh: str
+    services_en: str
+    number: str | None
+    service_zh: str
+    service_en: str
+    waited_min: int | None  # how long the current ticket waited
+    since_ms: int  # how long the current state has lasted
+    calls: int  # how often the current ticket was called
+    pad: str  # "ready", "armed", "rated", "lost", "none"
+    waiting: int  # tickets this counter may call
+    up_next: tuple[WaitingTicket, ...]
+    clock: str
+
+
+class CommandRefused(Exception):
+    """A teller's command that the state does not allow. ``code`` is stable, the message is for
+    people.
+    """
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Branch(Protocol):
+    """What the pages need of the branch server. Every command is idempotent by ``key``: the same
+    key, the same answer.
+    """
+
+    def board(self) -> BoardView:
+        """The board now."""
+
+    def counter(self, counter: int) -> CounterView:
+        """One counter's page now. Raises KeyError for a counter that the configuration does not
+        have.
+        """
+
+    def counters(self) -> tuple[int, ...]:
+        """The configured counters."""
+
+    async def call_next(self, counter: int, key: str) -> CounterView:
+        """Call the next ticket. Raises CommandRefused (busy, nobody_waiting)."""
+
+    async def recall(self, counter: int, key: str) -> CounterView:
+        """Call the current ticket again. Raises CommandRefused (no_ticket, already_serving)."""
+
+    async def start(self, counter: int, key: str) -> CounterView:
+        """The customer is at the window. Raises CommandRefused (no_ticket)."""
+
+    async def miss(self, counter: int, key: str) -> CounterView:
+        """The called customer did not come (no-show). Raises CommandRefused (no_ticket,
+        already_serving).
+        """
+
+    async def finish(self, counter: int, key: str) -> CounterView:
+        """End the service and ask for a rating. Raises CommandRefused (no_ticket)."""
+
+    async def changed(self, revision: int, timeout_s: float) -> int:
+        """Wait until the revision is above ``revision`` or the time is over; returns the revision
+        now.
+        """
+
+    def health(self) -> dict[str, object]:
+        """Parts and their state, for /healthz; "ok" is True when the server can serve."""

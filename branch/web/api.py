@@ -1,0 +1,111 @@
+"""The HTTP API: the board, the counters, the tellers' commands. Errors are Problem, in JSON."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+import msgspec
+from litestar import Router, get, post
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import HeaderParameter, PathParameter
+
+from branch.view import BoardView, Branch, CounterView
+
+KEY_HEADER = "Idempotency-Key"
+KEY_LENGTH = 64
+KEY_EXPECTED = f"1 to {KEY_LENGTH} printable ASCII characters without blanks, new for each intent"
+
+Perform = Callable[[int, str], Awaitable[CounterView]]
+IdempotencyKey = Annotated[
+    str,
+    HeaderParameter(
+        name=KEY_HEADER,
+        min_length=1,
+        max_length=KEY_LENGTH,
+        pattern=r"^[!-~]+$",
+        description=f"{KEY_EXPECTED}. A repeat with the same key changes nothing.",
+    ),
+]
+CounterNumber = Annotated[int, PathParameter(description="A configured counter's number")]
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """An answer that is not what was asked for: ``code`` is stable, ``message`` is for people."""
+
+    code: str
+    message: str
+
+
+class UnknownCounter(LookupError):
+    """No such counter is configured; ``counters`` lists those that are."""
+
+    def __init__(self, counter: object, counters: tuple[int, ...]) -> None:
+        listed = ", ".join(map(str, counters))
+        super().__init__(f"there is no counter {counter}; the counters are {listed}")
+        self.counters = counters
+
+
+_BAD_KEY = ResponseSpec(Problem, description="The Idempotency-Key is missing or malformed")
+_UNKNOWN = ResponseSpec(Problem, description="There is no such counter")
+_REFUSED = ResponseSpec(
+    Problem,
+    description=(
+        "The state does not allow it: busy, nobody_waiting, no_ticket or already_serving"
+    ),
+)
+
+
+def known_counter(branch: Branch, counter: int) -> int:
+    """``counter`` itself. Raises UnknownCounter."""
+    if counter not in branch.counters():
+        raise UnknownCounter(counter, branch.counters())
+    return counter
+
+
+def api_routes(branch: Branch) -> Router:
+    """Everything below /api."""
+
+    @get("/board", summary="The call board now", tags=["board"])
+    async def board() -> BoardView:
+        return branch.board()
+
+    @get("/counters", summary="The numbers of the configured counters", tags=["counters"])
+    async def counters() -> list[int]:
+        return list(branch.counters())
+
+    @get(
+        "/counters/{counter:int}",
+        summary="One counter now",
+        tags=["counters"],
+        responses={404: _UNKNOWN},
+    )
+    async def counter_now(counter: CounterNumber) -> CounterView:
+        return branch.counter(known_counter(branch, counter))
+
+    def command(action: str, summary: str, perform: Perform) -> HTTPRouteHandler:
+        @post(
+            f"/counters/{{counter:int}}/{action}",
+            status_code=200,
+            summary=summary,
+            tags=["commands"],
+            operation_id=action,
+            responses={400: _BAD_KEY, 404: _UNKNOWN, 409: _REFUSED},
+        )
+        async def handler(counter: CounterNumber, idempotency_key: IdempotencyKey) -> CounterView:
+            return await perform(known_counter(branch, counter), idempotency_key)
+
+        return handler
+
+    return Router(
+        path="/api",
+        route_handlers=[
+            board,
+            counters,
+            counter_now,
+            command("call-next", "Call the next ticket", branch.call_next),
+            command("recall", "Call the called ticket again", branch.recall),
+            command("start", "The customer is at the window", branch.start),
+            command("miss", "The called customer did not come (no-show)", branch.miss),
+            command("finish", "End the service and ask for a rating", branch.finish),
+        ],
+    )

@@ -1,0 +1,259 @@
+"""The branch server's pages and API: `create_app` puts them together over a Branch."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any
+
+from litestar import Litestar, MediaType, Request, Response, get
+from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.handlers import HTTPRouteHandler
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin, YamlRenderPlugin
+from litestar.params import FromPath, QueryParameter
+from litestar.plugins.jinja import JinjaTemplateEngine
+from litestar.response import Stream, Template
+from litestar.static_files import create_static_files_router
+from litestar.template.config import TemplateConfig
+from litestar.types import Scope
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
+
+from branch.view import Branch, CommandRefused
+from branch.web.api import (
+    KEY_EXPECTED,
+    KEY_HEADER,
+    CounterNumber,
+    Problem,
+    UnknownCounter,
+    api_routes,
+    known_counter,
+)
+from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
+from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
+from branch.web.shell import Shell
+from branch.web.words import WORDS, words_for
+
+HERE = Path(__file__).parent
+
+STALE_S = 60.0
+"""A board without an update for this long says so (design tokens, board-stale)."""
+
+RETRY_LATER_S = "5"
+
+_log = logging.getLogger(__name__)
+
+Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
+
+
+def create_app(
+    branch: Branch,
+    *,
+    version: str,
+    registry: CollectorRegistry | None = None,
+    stale_s: float = STALE_S,
+    refresh_s: float = REFRESH_S,
+    keep_alive_s: float = KEEP_ALIVE_S,
+    max_streams: int = MAX_STREAMS,
+) -> Litestar:
+    """The web application over ``branch``.
+
+    ``version`` stands in the API description and makes open pages load anew after an update.
+    ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
+    registry. The application itself starts and ends the watcher of the branch.
+    """
+    registry = CollectorRegistry() if registry is None else registry
+    feed = Feed(
+        branch,
+        version,
+        refresh_s=refresh_s,
+        keep_alive_s=keep_alive_s,
+        max_streams=max_streams,
+    )
+    streams = Gauge("lobby_http_streams", "Event streams now open", registry=registry)
+    streams.set_function(lambda: feed.open_streams)
+
+    app = Litestar(
+        route_handlers=[
+            *_page_routes(branch, version, stale_s),
+            *_stream_routes(branch, feed),
+            *_operation_routes(branch, feed, version, registry),
+            api_routes(branch),
+            create_static_files_router(
+                path="/static",
+                directories=[HERE / "static"],
+                cache_control=CacheControlHeader(no_cache=True),
+            ),
+        ],
+        lifespan=[_watching(feed)],
+        template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
+        openapi_config=OpenAPIConfig(
+            title="Lobby branch server",
+            version=version,
+            description="Call board, counters and the tellers' commands of one branch.",
+            path="/schema",
+            render_plugins=[
+                JsonRenderPlugin(path=["/openapi.json", "/"]),
+                YamlRenderPlugin(path=["/openapi.yaml"]),
+            ],
+        ),
+        # Logging belongs to the program that this is a part of.
+        logging_config=None,
+        after_exception=[_log_unforeseen],
+        exception_handlers={
+            CommandRefused: _refused,
+            UnknownCounter: _unknown_counter,
+            ValidationException: _invalid,
+            HTTPException: _http_problem,
+        },
+    )
+    app.state.feed = feed
+    app.asgi_handler = Shell(app.asgi_handler, registry)
+    return app
+
+
+def _watching(feed: Feed) -> Any:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncIterator[None]:
+        watcher = asyncio.create_task(feed.watch(), name="feed")
+        watcher.add_done_callback(_report_end)
+        app.state.watcher = watcher
+        try:
+            yield
+        finally:
+            feed.close()
+            watcher.cancel()
+            await asyncio.wait({watcher})
+
+    return lifespan
+
+
+def _report_end(watcher: asyncio.Task[None]) -> None:
+    if not watcher.cancelled() and (error := watcher.exception()):
+        _log.error("the live pages stopped: no more news from the branch", exc_info=error)
+
+
+def _page_routes(branch: Branch, version: str, stale_s: float) -> list[HTTPRouteHandler]:
+    @get("/", media_type=MediaType.HTML, include_in_schema=False)
+    async def board(lang: Language = "zh") -> Template:
+        view, words = branch.board(), words_for(lang)
+        context = {
+            "view": view,
+            "page": board_page(view, version),
+            "t": words,
+            "rows": BOARD_ROWS,
+            # The first language leads, the other stands beside it: the lobby reads both.
+            "lead": words.lang,
+            "aside": "en" if words.lang == "zh" else "zh",
+            "words": WORDS,
+            "stale_ms": round(stale_s * 1000),
+        }
+        return Template("board.html", context=context)
+
+    @get("/counter", media_type=MediaType.HTML, include_in_schema=False)
+    async def counters(lang: Language = "zh") -> Template:
+        context = {"t": words_for(lang), "counters": branch.counters(), "missing": None}
+        return Template("counters.html", context=context)
+
+    @get("/counter/{name:str}", media_type=MediaType.HTML, include_in_schema=False)
+    async def counter(name: FromPath[str], lang: Language = "zh") -> Template:
+        words = words_for(lang)
+        number = int(name) if name.isascii() and name.isdecimal() else None
+        if number not in branch.counters():
+            context = {"t": words, "counters": branch.counters(), "missing": name}
+            return Template("counters.html", context=context, status_code=404)
+        page = counter_page(branch.counter(number), words, version)
+        context = {
+            "t": words,
+            "page": page,
+            "counter": number,
+            "rows": UP_NEXT_ROWS,
+            "refusals": {code: words(f"refused.{code}") for code in REFUSALS},
+            "other_lang": "en" if words.lang == "zh" else "zh",
+        }
+        return Template("counter.html", context=context)
+
+    return [board, counters, counter]
+
+
+def _stream_routes(branch: Branch, feed: Feed) -> list[HTTPRouteHandler]:
+    def stream(events: AsyncIterator[bytes]) -> Response[Any]:
+        if feed.full or feed.closed:
+            problem = Problem("too_many_streams", "too many open pages; this one tries again")
+            return Response(problem, status_code=503, headers={"Retry-After": RETRY_LATER_S})
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        return Stream(events, media_type="text/event-stream", headers=headers)
+
+    @get("/events/board", summary="The board, live (server-sent events)", tags=["board"])
+    async def board_events() -> Response[Any]:
+        return stream(feed.board())
+
+    @get(
+        "/events/counter/{counter:int}",
+        summary="One counter's page, live (server-sent events)",
+        tags=["counters"],
+    )
+    async def counter_events(counter: CounterNumber, lang: Language = "zh") -> Response[Any]:
+        return stream(feed.counter(known_counter(branch, counter), lang))
+
+    return [board_events, counter_events]
+
+
+def _operation_routes(
+    branch: Branch, feed: Feed, version: str, registry: CollectorRegistry
+) -> list[HTTPRouteHandler]:
+    @get("/healthz", summary="Can the branch server serve? 200 or 503", tags=["operation"])
+    async def healthz(request: Request[Any, Any, Any]) -> Response[dict[str, object]]:
+        health = dict(branch.health())
+        live = not request.app.state.watcher.done()
+        health["ok"] = bool(health.get("ok")) and live
+        health["feed"] = "live" if live else "stopped"
+        health["streams"] = feed.open_streams
+        health["version"] = version
+        return Response(health, status_code=200 if health["ok"] else 503)
+
+    @get("/metrics", summary="Figures for Prometheus", tags=["operation"])
+    async def metrics() -> Response[bytes]:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    return [healthz, metrics]
+
+
+_AnyRequest = Request[Any, Any, Any]
+
+
+async def _log_unforeseen(error: Exception, scope: Scope) -> None:
+    if not isinstance(error, HTTPException | CommandRefused | UnknownCounter):
+        _log.error("no answer for %s", scope["path"], exc_info=error)
+
+
+def _problem(status: int, code: str, message: str) -> Response[Problem]:
+    return Response(Problem(code, message), status_code=status, media_type=MediaType.JSON)
+
+
+def _refused(_: _AnyRequest, error: CommandRefused) -> Response[Problem]:
+    return _problem(409, error.code, str(error))
+
+
+def _unknown_counter(_: _AnyRequest, error: UnknownCounter) -> Response[Problem]:
+    return _problem(404, "unknown_counter", str(error))
+
+
+def _invalid(_: _AnyRequest, error: ValidationException) -> Response[Problem]:
+    if KEY_HEADER.lower() in f"{error.detail} {error.extra}".lower().replace("_", "-"):
+        return _problem(400, "idempotency_key", f"header {KEY_HEADER}: expected {KEY_EXPECTED}")
+    return _problem(error.status_code, "bad_request", error.detail)
+
+
+def _http_problem(request: _AnyRequest, error: HTTPException) -> Response[Problem]:
+    if error.status_code == 404:
+        return _problem(
+            404,
+            "not_found",
+            f"nothing at {request.url.path}; the pages are / and /counter/<number>, "
+            "the API is described at /schema",
+        )
+    code = "method_not_allowed" if error.status_code == 405 else "http_error"
+    return _problem(error.status_code, code, error.detail)

@@ -1,0 +1,3 @@
+"""The simulated branch: the real kiosk and the real branch server, simulated people and devices
+around them.
+"""

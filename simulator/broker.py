@@ -1,0 +1,172 @@
+"""An MQTT-like broker inside the process, for virtual time: topics, wildcards, retained messages,
+wills.
+
+Modelled: delivery in order per client, retained last value, will on a lost connection, no delivery
+to a client
+that is away (clean start). Not modelled: packets, sessions kept over a disconnect, expiry, access
+control.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sync.mqtt import Will
+from sync.topics import Topic
+from sync.transport import Message
+
+
+def matches(topic_filter: str, name: str) -> bool:
+    """Whether an MQTT filter with + and # takes ``name``."""
+    wanted, levels = topic_filter.split("/"), name.split("/")
+    for index, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if index >= len(levels) or part not in ("+", levels[index]):
+            return False
+    return len(wanted) == len(levels)
+
+
+@dataclass(frozen=True, slots=True)
+class _Publish:
+    name: str
+    payload: bytes
+    response_topic: str | None = None
+    correlation: bytes | None = None
+
+
+class LocalBroker:
+    """Joins any number of :class:`LocalTransport`."""
+
+    def __init__(self) -> None:
+        self._clients: list[LocalTransport] = []
+        self._retained: dict[str, _Publish] = {}
+        self.published = 0
+
+    def transport(self, will: Will | None = None) -> "LocalTransport":
+        """A new client."""
+        return LocalTransport(self, will)
+
+    def attach(self, client: "LocalTransport") -> None:
+        """A client has connected."""
+        self._clients.append(client)
+
+    def detach(self, client: "LocalTransport") -> None:
+        """A client is gone."""
+        if client in self._clients:
+            self._clients.remove(client)
+
+    def send(self, topic: Topic, publish: _Publish) -> None:
+        """Deliver to everybody whose filter matches; keep it if the topic retains."""
+        self.published += 1
+        if topic.retain:
+            self._retained[publish.name] = publish
+        for client in list(self._clients):
+            if client.wants(publish.name):
+                client.deliver(publish, retained=False)
+
+    def replay_retained(self, client: "LocalTransport", filters: tuple[str, ...]) -> None:
+        """What a new subscriber gets."""
+        for publish in list(self._retained.values()):
+            if any(matches(wanted, publish.name) for wanted in filters):
+                client.deliver(publish, retained=True)
+
+
+class LocalTransport:
+    """A :class:`sync.transport.Transport` to a :class:`LocalBroker`, with bench verbs ``lose`` and
+    ``start``.
+    """
+
+    def __init__(self, broker: LocalBroker, will: Will | None) -> None:
+        self._broker = broker
+        self._will = will
+        self._filters: list[str] = []
+        self._waiting: list[Message] = []
+        self._up = False
+        self._on_up: Callable[[], None] = lambda: None
+        self._on_down: Callable[[str], None] = lambda _: None
+        self._on_messages: Callable[[list[Message]], None] = lambda _: None
+
+    @property
+    def connected(self) -> bool:
+        return self._up
+
+    def listen(
+        self,
+        *,
+        on_up: Callable[[], None],
+        on_down: Callable[[str], None],
+        on_messages: Callable[[list[Message]], None],
+    ) -> None:
+        self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
+
+    def subscribe(self, *filters: str) -> None:
+        self._filters += filters
+        if self._up:
+            self._broker.replay_retained(self, filters)
+
+    def publish(
+        self,
+        topic: Topic,
+        name: str,
+        payload: bytes,
+        *,
+        response_topic: str | None = None,
+        correlation: bytes | None = None,
+    ) -> bool:
+        if not self._up:
+            return False
+        self._broker.send(topic, _Publish(name, payload, response_topic, correlation))
+        return True
+
+    async def start(self) -> None:
+        if self._up:
+            return
+        self._up = True
+        self._broker.attach(self)
+        self._on_up()
+        self._broker.replay_retained(self, tuple(self._filters))
+
+    async def stop(self) -> None:
+        if self._up:
+            self._up = False
+            self._broker.detach(self)
+            self._waiting.clear()
+
+    def lose(self, reason: str = "cut") -> None:
+        """The connection breaks: what was under way is lost, the broker publishes the will."""
+        if not self._up:
+            return
+        self._up = False
+        self._broker.detach(self)
+        self._waiting.clear()
+        if self._will is not None:
+            will = self._will
+            self._broker.send(will.topic, _Publish(will.name, will.payload))
+        self._on_down(reason)
+
+    def wants(self, name: str) -> bool:
+        """Whether one of the filters takes ``name``."""
+        return any(matches(wanted, name) for wanted in self._filters)
+
+    def deliver(self, publish: _Publish, *, retained: bool) -> None:
+        """Queue one message; it is handed over at the loop's next turn, together with its
+        neighbours.
+        """
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._waiting.append(
+            Message(
+                topic=publish.name,
+                payload=publish.payload,
+                retained=retained,
+                response_topic=publish.response_topic,
+                correlation=publish.correlation,
+                done=lambda: None,
+            )
+        )
+
+    def _hand_over(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting and self._up:
+            self._on_messages(waiting)

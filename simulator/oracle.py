@@ -1,0 +1,172 @@
+"""The independent count: what people remember against what is in the databases. Imports nothing of
+the product.
+
+People remember what they tapped, which number the screen showed them, which slip they held, which
+key they
+pressed. The ledger is read with plain SQL.
+"""
+
+import json
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+PRINTED_TYPE = "ticket.printed"
+
+
+@dataclass(slots=True)
+class Memory:
+    """What the people remember. Numbers are as they read them; presses are (counter, score)."""
+
+    tapped: int = 0
+    shown: list[str] = field(default_factory=list)
+    held: list[str] = field(default_factory=list)
+    pressed: list[tuple[int, int]] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, path: Path) -> "Memory":
+        """Read the people's own diary: one JSON object a line with ``did`` and its details."""
+        memory = cls()
+        for line in path.read_text("utf-8").splitlines():
+            entry = json.loads(line)
+            match entry["did"]:
+                case "tapped":
+                    memory.tapped += 1
+                case "shown":
+                    memory.shown.append(entry["number"])
+                case "held":
+                    memory.held.append(entry["number"])
+                case "pressed":
+                    memory.pressed.append((entry["counter"], entry["score"]))
+        return memory
+
+
+@dataclass(slots=True)
+class Audit:
+    """The verdict: counts, and a sentence for each thing that is wrong."""
+
+    tickets: dict[str, int] = field(default_factory=dict)
+    ratings: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    ghost_tickets: int = 0
+    duplicate_numbers: int = 0
+    violations: list[str] = field(default_factory=list)
+    waits_ms: list[int] = field(default_factory=list)
+    interpreter: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Nothing lost, doubled, or called that nobody holds."""
+        return not self.violations
+
+
+def audit(branch_db: Path, journals: list[Path], memory: Memory) -> Audit:
+    """Count both sides. The programs that write the files must have ended, or be idle."""
+    result = Audit()
+    with sqlite3.connect(f"file:{branch_db}?mode=ro", uri=True) as db:
+        db.row_factory = sqlite3.Row
+        tickets = [dict(row) for row in db.execute("SELECT * FROM ticket")]
+        ratings = [dict(row) for row in db.execute("SELECT * FROM rating")]
+        stored = Counter(row[0] for row in db.execute("SELECT id FROM event"))
+        places = Counter(
+            (row[0], row[1], row[2]) for row in db.execute("SELECT node, epoch, seq FROM event")
+        )
+    db.close()
+    journalled = _journalled(journals)
+    _count_events(result, journalled, stored, places)
+    _count_tickets(result, tickets, memory)
+    _count_ratings(result, ratings, memory)
+    return result
+
+
+def _journalled(journals: list[Path]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for path in journals:
+        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as db:
+            found.update(row[0] for row in db.execute("SELECT id FROM event"))
+        db.close()
+    return found
+
+
+def _count_events(
+    result: Audit, journalled: Counter[str], stored: Counter[str], places: Counter[Any]
+) -> None:
+    lost = [event for event in journalled if event not in stored]
+    doubled = sum(count - 1 for count in stored.values()) + sum(
+        count - 1 for count in places.values()
+    )
+    result.events = {
+        "journalled": sum(journalled.values()),
+        "stored": sum(count for event, count in stored.items() if event in journalled),
+        "lost": len(lost),
+        "duplicated": doubled,
+    }
+    if lost:
+        result.violations.append(f"{len(lost)} journalled events are not in the branch's database")
+    if doubled:
+        result.violations.append(f"{doubled} events are stored more than once")
+
+
+def _count_tickets(result: Audit, tickets: list[dict[str, Any]], memory: Memory) -> None:
+    outcome = Counter(ticket["outcome"] for ticket in tickets)
+    result.tickets = {
+        "tapped": memory.tapped,
+        "issued": len(tickets),
+        "printed": sum(ticket["paper"] == "printed" for ticket in tickets),
+        "voided": outcome["voided"],
+        "called": sum(ticket["called_at"] is not None for ticket in tickets),
+        "served": outcome["served"],
+        "missed": outcome["missed"],
+        "abandoned": outcome["abandoned"],
+    }
+    result.waits_ms = [
+        ticket["called_at"] - ticket["issued_at"] for ticket in tickets if ticket["called_at"]
+    ]
+    numbers = Counter((ticket["business_date"], ticket["number"]) for ticket in tickets)
+    seen = set(memory.shown) | set(memory.held)
+    doubled = {number for (_, number), count in numbers.items() if count > 1}
+    doubled |= {number for number, count in Counter(memory.held).items() if count > 1}
+    doubled |= {number for number, count in Counter(memory.shown).items() if count > 1}
+    result.duplicate_numbers = len(doubled)
+    ghosts = [t for t in tickets if t["number"] not in seen and t["outcome"] != "voided"]
+    result.ghost_tickets = len(ghosts)
+    known = {ticket["number"] for ticket in tickets}
+    unknown = sorted(seen - known)
+    printed_only = sorted(
+        {t["number"] for t in tickets if t["paper"] == "printed"} - set(memory.held)
+    )
+    if doubled:
+        result.violations.append(f"numbers given twice: {_some(doubled)}")
+    if ghosts:
+        result.violations.append(f"tickets nobody holds: {_some(t['number'] for t in ghosts)}")
+    if unknown:
+        result.violations.append(f"people hold numbers that the branch lost: {_some(unknown)}")
+    if printed_only:
+        result.violations.append(f"printed, but no slip came out: {_some(printed_only)}")
+    if len(tickets) - outcome["voided"] != memory.tapped:
+        result.violations.append(
+            f"{memory.tapped} taps asked for a ticket, {len(tickets) - outcome['voided']} exist"
+        )
+
+
+def _count_ratings(result: Audit, ratings: list[dict[str, Any]], memory: Memory) -> None:
+    kinds = Counter(rating["kind"] for rating in ratings)
+    result.ratings = {
+        "pressed": len(memory.pressed),
+        "stored": kinds["rating"],
+        "unsolicited": kinds["unsolicited"] + kinds["repeated"],
+    }
+    result.interpreter = next((r["interpreter"] for r in ratings if r["interpreter"]), "")
+    kept = Counter((rating["counter"], rating["score_1to5"]) for rating in ratings)
+    pressed = Counter(memory.pressed)
+    if kept != pressed:
+        result.violations.append(
+            f"presses lost: {dict(pressed - kept)}; presses nobody made: {dict(kept - pressed)}"
+        )
+
+
+def _some(numbers: Any) -> str:
+    listed = sorted(numbers)
+    return ", ".join(listed[:8]) + (" …" if len(listed) > 8 else "")

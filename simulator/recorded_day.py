@@ -1,0 +1,169 @@
+"""A recorded day of arrivals, read from CSV: who came when, for what, how long it took, who lost
+patience.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+from simulator.errors import BadInput
+
+COLUMNS = (
+    "ticket", "date", "service", "segment", "arrive_s", "leave_queue_s", "start_s", "end_s",
+    "outcome",
+)  # fmt: skip
+DAY_S = 86_400
+SERVED, ABANDONED = "SERVED", "ABANDONED"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One person. Times in seconds of the day; ``service_s`` None: takes the median of the
+    service.
+
+    ``patience_s`` None: never abandons.
+    """
+
+    line: int
+    ticket: str
+    service: str
+    segment: str
+    arrive_s: float
+    service_s: float | None
+    patience_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be replayed: its line in the file (the heading is line 1), and why."""
+
+    line: int
+    reason: str
+
+
+@dataclass(slots=True)
+class RecordedDay:
+    """The arrivals of one date, in order of time, and what was skipped."""
+
+    date: str
+    arrivals: list[Arrival] = field(default_factory=list)
+    skipped: list[BadRow] = field(default_factory=list)
+
+    def median_service_s(self) -> dict[str, float]:
+        """Median service time by service, over the rows that were served; a service without any
+        takes the day's.
+        """
+        served = [a for a in self.arrivals if a.service_s is not None]
+        overall = median([a.service_s or 0.0 for a in served]) if served else 0.0
+        result = {}
+        for service in {a.service for a in self.arrivals}:
+            own = [a.service_s for a in served if a.service == service and a.service_s]
+            result[service] = median(own) if own else overall
+        return result
+
+
+def parse_map(options: Iterable[str]) -> dict[str, str]:
+    """``--map ours=theirs`` options as a table. Raises BadInput."""
+    names: dict[str, str] = {}
+    for option in options:
+        ours, sign, theirs = option.partition("=")
+        if not sign or not theirs or ours not in COLUMNS:
+            raise BadInput(
+                f"--map {option}: expected OURS=THEIRS, where OURS is one of {', '.join(COLUMNS)}"
+            )
+        names[ours] = theirs
+    return names
+
+
+def read(path: Path, *, date: str | None, names: Mapping[str, str] | None = None) -> RecordedDay:
+    """Read one date of ``path``; ``date`` None takes the only one there is. Raises BadInput."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            rows = csv.DictReader(file)
+            columns = _columns(path, rows.fieldnames or [], names or {})
+            table = [(rows.line_num, row) for row in rows]
+    except FileNotFoundError:
+        raise BadInput(f"{path}: there is no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadInput(f"{path}: cannot be read as CSV in UTF-8: {error}") from error
+    dates = sorted({row[columns["date"]] or "" for _, row in table} - {""})
+    if date is None:
+        if len(dates) != 1:
+            raise BadInput(
+                f"{path}: has {len(dates)} dates; choose one with --date: {_some(dates)}"
+            )
+        date = dates[0]
+    elif date not in dates:
+        raise BadInput(f"{path}: nothing on {date}; it has: {_some(dates)}")
+    day = RecordedDay(date)
+    for line, row in table:
+        if row[columns["date"]] not in (date, "", None):
+            continue
+        try:
+            day.arrivals.append(_arrival(line, {k: row[v] for k, v in columns.items()}))
+        except ValueError as error:
+            day.skipped.append(BadRow(line, str(error)))
+    day.arrivals.sort(key=lambda a: (a.arrive_s, a.line))
+    if not day.arrivals:
+        raise BadInput(f"{path}: no row of {date} can be used; first: {day.skipped[0].reason}")
+    return day
+
+
+def _columns(path: Path, present: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:
+    present = list(present)
+    columns = {ours: names.get(ours, ours) for ours in COLUMNS}
+    missing = [(ours, theirs) for ours, theirs in columns.items() if theirs not in present]
+    if missing:
+        ours, theirs = missing[0]
+        raise BadInput(
+            f"{path}: no column {theirs!r}; it has: {', '.join(present) or 'none'}."
+            f" If it has another name there, say --map {ours}=NAME"
+        )
+    return columns
+
+
+def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
+    for name in ("date", "service", "outcome"):
+        if not (row[name] or "").strip():
+            raise ValueError(f"{name} is missing")
+    arrive_s = _seconds(row, "arrive_s")
+    outcome = (row["outcome"] or "").strip().upper()
+    service_s = patience_s = None
+    if outcome == SERVED:
+        service_s = _seconds(row, "end_s") - _seconds(row, "start_s")
+        if service_s <= 0:
+            raise ValueError(f"service of {service_s:g} s (end_s - start_s); expected more than 0")
+    elif outcome == ABANDONED:
+        patience_s = _seconds(row, "leave_queue_s") - arrive_s
+        if patience_s < 0:
+            raise ValueError(f"left {-patience_s:g} s before it arrived")
+    else:
+        raise ValueError(f"outcome {outcome!r}; expected {SERVED} or {ABANDONED}")
+    return Arrival(
+        line=line,
+        ticket=(row["ticket"] or "").strip(),
+        service=(row["service"] or "").strip(),
+        segment=(row["segment"] or "").strip() or "ORD",
+        arrive_s=arrive_s,
+        service_s=service_s,
+        patience_s=patience_s,
+    )
+
+
+def _seconds(row: Mapping[str, str | None], name: str) -> float:
+    text = (row[name] or "").strip()
+    if not text:
+        raise ValueError(f"{name} is missing")
+    try:
+        value = float(text)
+    except ValueError:
+        raise ValueError(f"{name} {text!r} is not a number of seconds") from None
+    if not 0 <= value <= 2 * DAY_S:
+        raise ValueError(f"{name} {text} is not a second of the day")
+    return value
+
+
+def _some(dates: list[str]) -> str:
+    return ", ".join(dates[:5]) + (f" … {dates[-1]}" if len(dates) > 5 else "") or "none"

@@ -1,0 +1,324 @@
+"""``lobby replay``: a recorded day through the real kiosk controller, the real sync and the real
+branch server.
+"""
+
+import asyncio
+import csv
+import math
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from branch.config import BranchConfig, CounterConfig
+from branch.config import BranchName as ServerName
+from branch.config import ServiceConfig as ServerService
+from branch.queue import Discipline, TicketPhase
+from branch.view import CommandRefused
+from kiosk.config import BranchName, KioskConfig, PrinterConfig, ScreenConfig, ServiceConfig
+from kiosk.flow import Phase
+from kiosk.view import CONTROL_ACKNOWLEDGE, CONTROL_DONE, View
+from simulator import report
+from simulator.errors import BadInput, SimulatorError
+from simulator.oracle import Memory, audit
+from simulator.recorded_day import Arrival, RecordedDay
+from simulator.vtime import PacedLoop, virtual_clock
+from simulator.world import World
+
+HEAD_START_MIN = 1.5
+"""What the recorded call centre gave its VIP callers (Brown et al. 2005)."""
+VIP_SEGMENTS = ("VIP",)
+LEAD_S = 60.0
+"""The branch opens this long before the first arrival."""
+DRAIN_S = 60.0
+MEMORY_DISK = "/dev/shm"
+"""The databases of a replay are thrown away: where there is a disk in memory, commits cost no
+time.
+"""
+FIELDS = (
+    "ticket", "service", "segment", "arrive_s", "call_s", "start_s", "end_s", "wait_s", "counter",
+    "outcome",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayOptions:
+    """How to replay. ``speed`` is virtual seconds a second, infinity for "max"; times are
+    multiplied by ``stretch``.
+    """
+
+    stretch: float = 1.0
+    counters: int = 4
+    discipline: str = "fifo"
+    head_start_min: float = HEAD_START_MIN
+    speed: float = math.inf
+    seed: int = 1
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one arrival, in seconds of the stretched day."""
+
+    arrival: Arrival
+    arrive_s: float
+    number: str = ""
+    call_s: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+    wait_s: float | None = None
+    counter: int | None = None
+    outcome: str = ""
+
+
+@dataclass(slots=True)
+class Replay:
+    """One run. ``progress(done, all)`` is called as arrivals are settled."""
+
+    day: RecordedDay
+    options: ReplayOptions
+    version: str
+    progress: Callable[[int, int], None] = lambda _done, _all: None
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    memory: Memory = field(default_factory=Memory)
+    _view_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _settled: int = 0
+    _day_s: Callable[[], float] = lambda: 0.0
+
+    def run(self, folder: Path) -> dict[str, Any]:
+        """Replay into ``folder`` (databases); returns the report's table. Raises
+        SimulatorError.
+        """
+        began_s = time.monotonic()
+        with asyncio.Runner(loop_factory=lambda: PacedLoop(self.options.speed)) as runner:
+            simulated_s = runner.run(self._play(folder))
+        found = audit(folder / "branch.db", [folder / "journal.db"], self.memory)
+        arrivals = len(self.day.arrivals)
+        if found.tickets["served"] + found.tickets["abandoned"] != arrivals:
+            found.violations.append(
+                f"{arrivals} arrivals, but {found.tickets['served']} served and"
+                f" {found.tickets['abandoned']} abandoned"
+            )
+        options = self.options
+        return report.build(
+            found,
+            version=self.version,
+            seed=options.seed,
+            speed="max" if math.isinf(options.speed) else options.speed,
+            simulated_s=simulated_s,
+            wall_s=time.monotonic() - began_s,
+            waits_s=[wait_ms / 1000 for wait_ms in found.waits_ms],
+            interpreter="",
+            broker="in-process",
+            date=self.day.date,
+            arrivals=arrivals,
+            counters=options.counters,
+            discipline=options.discipline,
+            stretch=options.stretch,
+            skipped_rows=len(self.day.skipped),
+            skipped=[f"line {row.line}: {row.reason}" for row in self.day.skipped],
+        )
+
+    async def _play(self, folder: Path) -> float:
+        day, options = self.day, self.options
+        first_s = max(0.0, day.arrivals[0].arrive_s * options.stretch - LEAD_S)
+        midnight = datetime.fromisoformat(day.date).replace(tzinfo=UTC)
+        midnight_ms = int(midnight.timestamp() * 1000)
+        clock = virtual_clock(midnight_ms + round(first_s * 1000), options.seed)
+        letters = _letters(day)
+        world = World(
+            folder,
+            kiosk=_kiosk(letters),
+            branch=_branch(letters, options.counters, day, options.stretch),
+            clock=clock,
+            version=self.version,
+            show=self._shown,
+            discipline=_discipline(options),
+            business_day=day.date,
+        )
+        self._day_s = lambda: (clock.wall_ms() - midnight_ms) / 1000
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        await world.start()
+        tellers = [
+            asyncio.create_task(self._teller(world, counter))
+            for counter in range(1, options.counters + 1)
+        ]
+        leaving: list[asyncio.Task[None]] = []
+        try:
+            for arrival in day.arrivals:
+                await asyncio.sleep(arrival.arrive_s * options.stretch - self._day_s())
+                ticket_id = await self._take_ticket(world, arrival, letters)
+                if arrival.patience_s is not None:
+                    leaving.append(asyncio.create_task(self._leave(world, ticket_id, arrival)))
+            while self._settled < len(day.arrivals):
+                for teller in tellers:
+                    if teller.done():
+                        teller.result()
+                await world.branch.changed(world.branch.revision, DRAIN_S)
+            await asyncio.gather(*leaving)
+            if not await world.kiosk.outbox.drained(DRAIN_S):
+                raise SimulatorError("the branch did not acknowledge every event of the kiosk")
+        finally:
+            for task in (*tellers, *leaving):
+                task.cancel()
+            await asyncio.gather(*tellers, *leaving, return_exceptions=True)
+            await world.stop()
+        self.memory.held = world.held
+        return loop.time() - began_s
+
+    def _shown(self, _view: View) -> None:
+        self._view_changed.set()
+
+    async def _take_ticket(self, world: World, arrival: Arrival, letters: dict[str, str]) -> str:
+        """One person at the kiosk: identify, tap, read the number, clear the screen."""
+        kiosk = world.kiosk
+        arrive_s = arrival.arrive_s * self.options.stretch
+        kiosk.identify(arrival.segment)
+        self.memory.tapped += 1
+        kiosk.tap(f"service.{letters[arrival.service]}", f"touch-{arrival.line}")
+        if kiosk.visit.ticket is None:
+            raise SimulatorError(f"line {arrival.line}: no ticket ({kiosk.visit.cause})")
+        ticket = kiosk.visit.ticket
+        self.outcomes[ticket.id] = Outcome(arrival, arrive_s, ticket.number)
+        self.memory.shown.append(ticket.number)
+        while kiosk.visit.phase is Phase.PRINTING:
+            self._view_changed.clear()
+            await self._view_changed.wait()
+        kiosk.tap(
+            CONTROL_DONE if kiosk.visit.phase is Phase.TICKET else CONTROL_ACKNOWLEDGE, "done"
+        )
+        return ticket.id
+
+    async def _teller(self, world: World, counter: int) -> None:
+        """One teller: call, serve for the recorded time, finish; wait when nobody is there."""
+        branch, medians = world.branch, self.day.median_service_s()
+        stretch = self.options.stretch
+        calls = 0
+        while True:
+            revision = branch.revision
+            calls += 1
+            key = f"{counter}-{calls}"
+            try:
+                await branch.call_next(counter, f"call-{key}")
+            except CommandRefused:
+                await branch.changed(revision, DRAIN_S)
+                continue
+            ticket = branch.engine.counters[counter].ticket
+            assert ticket is not None
+            outcome = self.outcomes[ticket.id]
+            outcome.call_s = outcome.start_s = self._day_s()
+            outcome.counter = counter
+            outcome.wait_s = outcome.call_s - outcome.arrive_s
+            await branch.start(counter, f"start-{key}")
+            service_s = outcome.arrival.service_s or medians[outcome.arrival.service]
+            await asyncio.sleep(service_s * stretch)
+            await branch.finish(counter, f"finish-{key}")
+            outcome.end_s, outcome.outcome = self._day_s(), "SERVED"
+            self._settle()
+
+    async def _leave(self, world: World, ticket_id: str, arrival: Arrival) -> None:
+        """Lose patience after the recorded time, unless called before."""
+        branch, outcome = world.branch, self.outcomes[ticket_id]
+        leave_s = outcome.arrive_s + (arrival.patience_s or 0.0) * self.options.stretch
+        await asyncio.sleep(leave_s - self._day_s())
+        while (ticket := branch.engine.tickets.get(ticket_id)) is None or (
+            ticket.phase is TicketPhase.ISSUED
+        ):
+            await branch.changed(branch.revision, DRAIN_S)
+        if ticket.phase is TicketPhase.WAITING:
+            branch.abandon(ticket_id)
+            outcome.wait_s = self._day_s() - outcome.arrive_s
+            outcome.outcome = "ABANDONED"
+            self._settle()
+
+    def _settle(self) -> None:
+        self._settled += 1
+        self.progress(self._settled, len(self.day.arrivals))
+
+
+def write_tickets(path: Path, outcomes: list[Outcome]) -> None:
+    """tickets.csv: one row an arrival, times in seconds of the (stretched) day."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(FIELDS)
+        for row in outcomes:
+            times = (row.arrive_s, row.call_s, row.start_s, row.end_s, row.wait_s)
+            writer.writerow(
+                [
+                    row.number,
+                    row.arrival.service,
+                    row.arrival.segment,
+                    *("" if value is None else f"{value:.3f}" for value in times),
+                    row.counter if row.counter is not None else "",
+                    row.outcome,
+                ]
+            )
+
+
+def _letters(day: RecordedDay) -> dict[str, str]:
+    """A letter for each service of the file, in order of the name."""
+    services = sorted({arrival.service for arrival in day.arrivals})
+    if len(services) > len(ascii_uppercase):
+        raise BadInput(f"{len(services)} services; a branch has at most {len(ascii_uppercase)}")
+    return dict(zip(services, ascii_uppercase, strict=False))
+
+
+def _kiosk(letters: dict[str, str]) -> KioskConfig:
+    return KioskConfig(
+        node="kiosk-1",
+        production=False,
+        branch=BranchName(zh="回放", en="Replay"),
+        services=[ServiceConfig(letter, name, name) for name, letter in letters.items()],
+        printer=PrinterConfig(address="tcp://127.0.0.1:9100"),
+        screen=ScreenConfig(language="en"),
+    )
+
+
+def _branch(
+    letters: dict[str, str], counters: int, day: RecordedDay, stretch: float
+) -> BranchConfig:
+    medians = day.median_service_s()
+    return BranchConfig(
+        node="branch-1",
+        branch=ServerName(zh="回放", en="Replay"),
+        services=[
+            ServerService(letter, name, name, mean_service_s=medians[name] * stretch)
+            for name, letter in letters.items()
+        ],
+        counters=[
+            CounterConfig(number, list(letters.values())) for number in range(1, counters + 1)
+        ],
+    )
+
+
+def _discipline(options: ReplayOptions) -> Discipline:
+    if options.discipline == "fifo":
+        return Discipline()
+    head_start = options.head_start_min * options.stretch
+    return Discipline(head_start_min=dict.fromkeys(VIP_SEGMENTS, head_start))
+
+
+def replay(
+    day: RecordedDay,
+    options: ReplayOptions,
+    version: str,
+    *,
+    out: Path | None,
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> dict[str, Any]:
+    """Replay ``day`` in a temporary folder; write tickets.csv to ``out`` if given. Raises
+    SimulatorError.
+    """
+    run = Replay(day, options, version, progress)
+    scratch = MEMORY_DISK if os.access(MEMORY_DISK, os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="lobby-replay-", dir=scratch) as folder:
+        table = run.run(Path(folder))
+    if out is not None:
+        write_tickets(out, list(run.outcomes.values()))
+    return table

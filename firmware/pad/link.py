@@ -197,23 +197,31 @@ class Decoder:
     def feed(self, data: "bytes | bytearray | memoryview") -> "list[Frame | Wrong]":
         """Take bytes, return what they completed, in order; an empty list means "need more"."""
         results: list[Frame | Wrong] = []
+        if not isinstance(data, bytes):
+            data = bytes(data)  # only bytes have find() under both interpreters
         buffer = self._buffer
-        for byte in data:
-            if byte:
-                if self._discarding:
-                    continue
-                if self._size == MAX_FRAME:
+        size = len(data)
+        start = 0
+        while start < size:
+            end = data.find(b"\0", start)
+            stop = size if end < 0 else end
+            if not self._discarding:
+                kept = self._size + stop - start
+                if kept > MAX_FRAME:
                     self._size = 0
                     self._discarding = True
                     self.oversize += 1
                     results.append(Wrong(OVERSIZE))
-                    continue
-                buffer[self._size] = byte
-                self._size += 1
-            elif self._discarding:
+                else:
+                    buffer[self._size : kept] = data[start:stop]
+                    self._size = kept
+            if end < 0:
+                break
+            if self._discarding:
                 self._discarding = False
             elif self._size:
                 results.append(self._finish())
+            start = end + 1
         return results
 
     def reset(self) -> None:

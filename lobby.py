@@ -58,6 +58,7 @@ def lobby(
       lobby kiosk --config kiosk.toml      touch screen, printer, rating pads
       lobby branch --config branch.toml    queue, lobby board, teller pages
       lobby replay day.csv --counters 9    a recorded day through the same programs
+      lobby bench                          figures against their anchors
     """
 
 
@@ -198,6 +199,29 @@ def replay(
         version=_version(),
     )
     raise typer.Exit(status)
+
+
+@app.command()
+def bench(
+    cases: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CASE]...", help="ticket, link; all if not given."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the table (JSON) there.")
+    ] = None,
+) -> None:
+    """Measure the product's own paths against their anchors: ratios of the same run.
+
+    \b
+    Examples:
+      lobby bench
+      lobby bench ticket --json
+    """
+    from simulator.cli import run_bench
+
+    raise typer.Exit(run_bench(cases or [], as_json=as_json, report_file=report))
 
 
 def main() -> None:

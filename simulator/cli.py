@@ -1,6 +1,7 @@
 """What ``lobby demo`` and ``lobby replay`` print: progress, the addresses to open, a summary."""
 
 import asyncio
+import json
 import math
 import sys
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from hal.errors import HalError
-from simulator import recorded_day, report
+from simulator import bench, recorded_day, report
 from simulator.demo import Demo, DemoOptions
 from simulator.errors import SimulatorError
 from simulator.replay import ReplayOptions, replay
@@ -157,4 +158,38 @@ def _finish(console: Console, table: dict[str, Any], report_file: Path | None) -
     if table["violations"]:
         return 1
     console.print("Nothing lost, nothing twice, no ghost.", style="bold green")
+    return 0
+
+
+def run_bench(cases: list[str], *, as_json: bool, report_file: Path | None) -> int:
+    """Measure; exit status 0 whatever the figures are: they are told, not asserted."""
+    configure_logging(quiet=True)
+    unknown = [case for case in cases if case not in bench.CASES]
+    if unknown:
+        print(
+            f"lobby bench: no case {unknown[0]!r}; there are {', '.join(bench.CASES)}",
+            file=sys.stderr,
+        )
+        return 2
+    console = Console(stderr=as_json)
+    table = asyncio.run(bench.run(cases or list(bench.CASES), console.print))
+    if report_file is not None:
+        report.write(report_file, table)
+    if as_json:
+        print(json.dumps(table, indent=2, ensure_ascii=False))
+        return 0
+    drawn = Table("case", "what", "ratio", "target", "ours", "anchor")
+    figures: Any = table["figures"]
+    for figure in figures:
+        bound = "at most" if figure["at_most"] else "at least"
+        drawn.add_row(
+            figure["name"],
+            figure["what"],
+            f"{figure['ratio']:.2f}" + ("" if figure["good"] else "  missed"),
+            f"{bound} {figure['target']:g}",
+            figure["ours"],
+            figure["anchor"],
+        )
+    console.print(drawn)
+    console.print(f"load {table['load']} on {table['cores']} cores", highlight=False)
     return 0

@@ -12,6 +12,8 @@ from simulator.errors import MissingProgram, NotStarted
 
 START_TIMEOUT_S = 10.0
 STOP_TIMEOUT_S = 5.0
+SYSTEM_FOLDERS = ("/usr/sbin", "/usr/local/sbin")
+"""Where Debian puts mosquitto; not in everybody's PATH."""
 TRIES = 3
 """A free port may be taken between the search and the start."""
 
@@ -101,7 +103,7 @@ def free_port() -> int:
 
 
 def _search_path() -> str:
-    return os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin"
+    return os.pathsep.join((os.environ.get("PATH", ""), *SYSTEM_FOLDERS))
 
 
 def _version(program: str) -> str:

@@ -3,8 +3,7 @@
 SyncError
 ├── BadMessage        bytes that are not a message of ours: keep them aside, count, go on
 ├── JournalFull       nothing can be journalled: refuse to issue
-├── JournalUnusable   the file is damaged or of a newer version: stop, call the technician
-└── BrokerUnavailable no broker where the configuration says: say so, retry
+└── JournalUnusable   the file is damaged or of a newer version: stop, call the technician
 """
 
 
@@ -22,7 +21,3 @@ class JournalFull(SyncError):
 
 class JournalUnusable(SyncError):
     """The journal's file cannot be used; the message says why and what to do."""
-
-
-class BrokerUnavailable(SyncError):
-    """No MQTT broker answers at the configured address."""

@@ -24,7 +24,6 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from sync.errors import BrokerUnavailable
 from sync.topics import Topic
 from sync.transport import Message
 
@@ -71,6 +70,7 @@ class MqttTransport:
         self._host, self._port = host, port
         self._loop: asyncio.AbstractEventLoop | None = None
         self._up = False
+        self._said_unreachable = False
         self._filters: list[str] = []
         self._arrived: deque[paho.MQTTMessage] = deque()
         self._scheduled = False
@@ -94,6 +94,7 @@ class MqttTransport:
             client.will_set(will.name, will.payload, qos=will.topic.qos, retain=will.topic.retain)
         client.on_socket_open = self._socket_opened
         client.on_connect = self._guard(self._connected)
+        client.on_connect_fail = self._guard(self._connect_failed)
         client.on_disconnect = self._guard(self._disconnected)
         client.on_message = self._guard(self._message)
         client.on_publish = self._guard(self._published)
@@ -189,6 +190,17 @@ class MqttTransport:
             self._subscribe(self._filters)
         self._call(self._came_up)
 
+    def _connect_failed(self, _c: paho.Client, _u: Any) -> None:
+        """Say it once for each time away: paho goes on trying."""
+        if not self._said_unreachable:
+            self._said_unreachable = True
+            log.warning(
+                "mqtt.unreachable",
+                broker=f"{self._host}:{self._port}",
+                hint="no MQTT broker answers there; is mosquitto running, is [broker] right?"
+                " Trying again until it does.",
+            )
+
     def _disconnected(
         self, _c: paho.Client, _u: Any, _flags: Any, reason: ReasonCode, _p: Any
     ) -> None:
@@ -218,7 +230,7 @@ class MqttTransport:
     # --- in the event loop ------------------------------------------------------------------
 
     def _came_up(self) -> None:
-        self._up = True
+        self._up, self._said_unreachable = True, False
         self._on_up()
 
     def _went_down(self, reason: str) -> None:
@@ -248,16 +260,3 @@ class MqttTransport:
     def _acknowledge(self, mid: int, qos: int) -> None:
         if self._up and qos:
             self._client.ack(mid, qos)
-
-
-def check_broker(host: str, port: int, *, timeout_s: float = CONNECT_TIMEOUT_S) -> None:
-    """See that something listens at the broker's address. Raises BrokerUnavailable that says what
-    to do.
-    """
-    try:
-        socket.create_connection((host, port), timeout=timeout_s).close()
-    except OSError as error:
-        raise BrokerUnavailable(
-            f"no MQTT broker answers at {host}:{port} ({error}); is mosquitto running,"
-            " is [broker] in the configuration right?"
-        ) from error

@@ -5,7 +5,7 @@ missing, empty or marked as doubtful, or in which two languages differ in keys o
 
 Errors::
 
-    CatalogueError(ValueError)   a file, key, language or placeholder is not what it should be
+    CatalogueError(KioskError)   a file, key, language or placeholder is not what it should be
 """
 
 import string
@@ -14,12 +14,13 @@ from pathlib import Path
 
 from babel.messages.pofile import PoFileError, read_po
 
+from kiosk.errors import KioskError
 from kiosk.view import LANGUAGES
 
 FOLDER = Path(__file__).parent / "locale"
 
 
-class CatalogueError(ValueError):
+class CatalogueError(KioskError):
     """Names the file or the key, and what was expected."""
 
 
@@ -45,17 +46,34 @@ class Catalogue:
         """The languages that were loaded, in the order given."""
         return tuple(self._texts)
 
+    @property
     def keys(self) -> frozenset[str]:
         """All keys; every language has the same."""
         return frozenset(next(iter(self._texts.values()), {}))
 
     def has(self, key: str) -> bool:
         """Whether there is a text of that key."""
-        return key in self.keys()
+        return key in self.keys
+
+    def template(self, language: str, key: str) -> str:
+        """The text of ``key`` with its placeholders unfilled."""
+        table = self._texts.get(language)
+        if table is None:
+            raise CatalogueError(
+                f"no catalogue for the language {language!r}; there are {', '.join(self._texts)}"
+            )
+        if key not in table:
+            raise CatalogueError(f"{language}.po: no text has the key {key!r}")
+        return table[key]
+
+    def placeholders(self, language: str, key: str) -> frozenset[str]:
+        """The names that :meth:`text` wants for ``key``."""
+        self.template(language, key)
+        return self._fields[language][key]
 
     def text(self, language: str, key: str, **values: object) -> str:
         """The text with its placeholders filled; raise :class:`CatalogueError` on a wrong one."""
-        template = self._template(language, key)
+        template = self.template(language, key)
         wanted = self._fields[language][key]
         if wanted != values.keys():
             raise CatalogueError(
@@ -66,23 +84,13 @@ class Catalogue:
 
     def around(self, language: str, key: str, name: str) -> tuple[str, str]:
         """What stands before and after the one placeholder ``name``, so that it may be larger."""
-        template = self._template(language, key)
+        template = self.template(language, key)
         if self._fields[language][key] != {name}:
             raise CatalogueError(
                 f"{language}.po: {key!r} must have the one placeholder {{{name}}}: {template!r}"
             )
         before, _, after = template.partition("{" + name + "}")
         return before, after
-
-    def _template(self, language: str, key: str) -> str:
-        table = self._texts.get(language)
-        if table is None:
-            raise CatalogueError(
-                f"no catalogue for the language {language!r}; there are {', '.join(self._texts)}"
-            )
-        if key not in table:
-            raise CatalogueError(f"{language}.po: no text has the key {key!r}")
-        return table[key]
 
     def _compare(self) -> None:
         languages = list(self._texts)

@@ -86,7 +86,8 @@ def build_slip(
     interval as the screen shows it; (0, 0) with nobody ahead is "No wait". ``public_url`` is the
     whole address behind the QR code, None prints none. An empty ``complaints_phone`` prints no
     such line. ``cover_holds`` says that the interval was measured to hold 8 times out of 10,
-    ``missed_returns`` that the branch calls a missed ticket again: neither is promised unless true.
+    ``missed_returns`` that the branch calls a missed ticket again: neither is promised unless
+    true.
     """
     words = _WORDS.get(language)
     if words is None:

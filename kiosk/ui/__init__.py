@@ -2,12 +2,14 @@
 
 Errors::
 
-    WindowError(Exception)          the window cannot be what was asked for
+    WindowError(KioskError)         the window cannot be what was asked for
         FontError                   the typeface is not there or not readable
 """
 
+from kiosk.errors import KioskError
 
-class WindowError(Exception):
+
+class WindowError(KioskError):
     """The window cannot be opened, laid out or captured as asked; the text says what to do."""
 
 

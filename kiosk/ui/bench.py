@@ -20,6 +20,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from kiosk.errors import KioskError
 from kiosk.ui import WindowError
 from kiosk.ui.window import KioskWindow
 
@@ -88,7 +89,7 @@ class Bench:
             if not isinstance(request, dict):
                 raise WindowError("a request is a JSON object with an op")
             return {"ok": True, **await self._do(request)}
-        except WindowError as error:
+        except KioskError as error:
             return {"ok": False, "error": str(error)}
         except ValueError as error:
             return {"ok": False, "error": f"not JSON: {error}"}

@@ -240,7 +240,7 @@ class PushButton(Control):
         x, y, width, height = self.box
         _, top, _, below = self._open_look.insets
         lead = self._icon_px + self._gap if self._icon_name else 0.0
-        room = width - 2 * self.MARGIN - lead
+        room = width - 2 * max(self.MARGIN, 0.04 * width) - lead
         metrics = self.kit.metrics
         self._text.write(label)
         middle = y + (height + top - below) / 2

@@ -100,42 +100,48 @@ def chevron(x: float, y: float, width: float, height: float, thickness: float) -
     return group
 
 
-def _mask(side: int, coverage: list[float]) -> Texture:
-    pixels = bytearray()
-    for value in coverage:
-        pixels += bytes((255, 255, 255, round(255 * min(1.0, max(0.0, value)))))
-    texture = Texture.create(size=(side, side), colorfmt="rgba")
+def _mask(rows: list[bytes]) -> Texture:
+    """A white texture of square ``rows`` of alpha, the lowest row first."""
+    alpha = b"".join(rows)
+    pixels = bytearray(b"\xff") * (4 * len(alpha))
+    pixels[3::4] = alpha
+    texture = Texture.create(size=(len(rows), len(rows)), colorfmt="rgba")
     texture.mag_filter = texture.min_filter = "nearest"
     texture.blit_buffer(bytes(pixels), colorfmt="rgba", bufferfmt="ubyte")
     return texture
 
 
+def _alpha(coverage: float) -> int:
+    return round(255 * min(1.0, max(0.0, coverage)))
+
+
+@cache
+def _quarter(radius: int, reach: int) -> list[bytes]:
+    """One corner, ``reach`` pixels square, its rounded point first."""
+    return [
+        bytes(
+            255
+            if row >= radius or column >= radius
+            else _alpha(radius - hypot(radius - row - 0.5, radius - column - 0.5) + 0.5)
+            for column in range(reach)
+        )
+        for row in range(reach)
+    ]
+
+
 @cache
 def _corners(radii: Radii) -> Texture:
     reach = max(radii)
-    side = 2 * reach + 1
-    top_left, top_right, bottom_right, bottom_left = radii
-    coverage = []
-    for row in range(side):  # the first row of a texture is its lowest
-        left, right = (bottom_left, bottom_right) if row < side / 2 else (top_left, top_right)
-        for column in range(side):
-            radius = left if column < side / 2 else right
-            across = radius - (min(column, side - 1 - column) + 0.5)
-            along = radius - (min(row, side - 1 - row) + 0.5)
-            inside = across <= 0 or along <= 0
-            coverage.append(1.0 if inside else radius - hypot(across, along) + 0.5)
-    return _mask(side, coverage)
+    top_left, top_right, bottom_right, bottom_left = (_quarter(each, reach) for each in radii)
+    lower = [
+        left + b"\xff" + right[::-1] for left, right in zip(bottom_left, bottom_right, strict=True)
+    ]
+    upper = [left + b"\xff" + right[::-1] for left, right in zip(top_left, top_right, strict=True)]
+    return _mask([*lower, b"\xff" * (2 * reach + 1), *upper[::-1]])
 
 
 @cache
 def _disc(radius: float) -> Texture:
     side = 2 * int(radius + 1)
-    middle = side / 2
-    return _mask(
-        side,
-        [
-            radius - hypot(column + 0.5 - middle, row + 0.5 - middle) + 0.5
-            for row in range(side)
-            for column in range(side)
-        ],
-    )
+    at = [index + 0.5 - side / 2 for index in range(side)]
+    return _mask([bytes(_alpha(radius - hypot(x, y) + 0.5) for x in at) for y in at])

@@ -11,6 +11,9 @@ from kiosk.ui import WindowError
 # that draws nothing costs about 3 % of a core (30 frames a second would save one of them).
 MAX_FPS = 60
 
+# Without a display SDL would draw into memory: a kiosk that nobody can see would seem to work.
+_DRIVERS = "x11,wayland,kmsdrm"
+
 _VARIABLES = {
     "KIVY_NO_ARGS": "1",  # the command line is ours
     "KIVY_NO_CONFIG": "1",  # no file of a user's home decides how a kiosk behaves
@@ -18,6 +21,7 @@ _VARIABLES = {
     "KIVY_LOG_MODE": "PYTHON",  # one log: KIVY_NO_CONSOLELOG would swallow tracebacks
     "KIVY_METRICS_DENSITY": "1",  # sizes come from millimetres, never from a guessed density
     "KIVY_DPI": "96",
+    "KIVY_WINDOW": "sdl2",  # the other provider ends the process where there is no display
 }
 
 
@@ -38,6 +42,8 @@ def prepare(size: tuple[int, int], *, fullscreen: bool, kivy_home: Path | None =
     except OSError as error:
         raise WindowError(f"{home}: cannot be Kivy's folder: {error.strerror}") from error
     os.environ.update(_VARIABLES, KIVY_HOME=str(home))
+    if sys.platform == "linux":
+        os.environ.setdefault("SDL_VIDEODRIVER", _DRIVERS)
 
     from kivy.config import Config
 

@@ -68,7 +68,8 @@ def _extract(collection: Path, face: Path) -> None:
     from fontTools.ttLib import TTCollection, TTLibError
 
     try:
-        with TTCollection(collection, lazy=True) as faces:
+        with collection.open("rb") as source:
+            faces = TTCollection(source, lazy=True)
             if len(faces.fonts) <= SC_FACE:
                 raise FontError(f"{collection}: has no face {SC_FACE}; reinstall fonts-noto-cjk")
             font = faces.fonts[SC_FACE]

@@ -100,7 +100,9 @@ class Stage(App):
         Window.dispatch("on_flip")
         image = Image.frombytes("RGB", (width, height), pixels)
         try:
-            image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(path, format="PNG")
+            image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(
+                path, format="PNG", compress_level=3
+            )
         except OSError as error:
             raise WindowError(f"{path}: cannot be written: {error.strerror}") from error
 

@@ -1,7 +1,9 @@
 """The kiosk's window in a process of its own: Kivy allows one in a process.
 
-Views come as JSON lines over stdin, ``{"type": "HomeView", "view": {...}}``; accepted touches and
-errors go out over stdout. The end of stdin ends the window.
+Orders come as JSON lines over stdin, each answered with one line over stdout:
+``{"type": "HomeView", "view": {...}}`` shows a view, ``{"advance_s": 0.5}`` moves the clock by
+which double touches are judged. Accepted touches go out between the answers. The end of stdin
+ends the window.
 """
 
 import argparse
@@ -14,7 +16,7 @@ import msgspec
 
 from kiosk import view as views
 from kiosk.catalogue import Catalogue
-from kiosk.ui import WindowError
+from kiosk.errors import KioskError
 from kiosk.ui.bench import start_bench
 from kiosk.ui.window import KioskWindow
 
@@ -29,19 +31,35 @@ def tell(**news: object) -> None:
     sys.stdout.flush()
 
 
-async def read_views(window: KioskWindow) -> None:
+class Clock:
+    """Stands still until an order moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+async def obey(window: KioskWindow, clock: Clock) -> None:
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
     )
     try:
         while line := await reader.readline():
-            message = json.loads(line)
+            order = json.loads(line)
+            if "advance_s" in order:
+                clock.now_s += order["advance_s"]
+                tell(done=True)
+                continue
             try:
-                window.show(msgspec.convert(message["view"], TYPES[message["type"]]))
-                tell(shown=True)
-            except (WindowError, ValueError) as error:
-                tell(error=str(error))
+                view = msgspec.convert(order["view"], TYPES[order["type"]])
+                new = view != window.view
+                window.show(view)
+                tell(done=True, new=new)
+            except (KioskError, msgspec.ValidationError) as error:
+                tell(done=False, error=str(error))
     finally:
         window.stop()
 
@@ -54,21 +72,24 @@ async def main() -> None:
     parser.add_argument("--served", default="")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
+    clock = Clock()
     window = KioskWindow(
         size=(width, height),
         pixel_pitch_mm=options.pitch,
         catalogue=Catalogue.load(),
         on_control=lambda control, touch: tell(control=control, touch=touch),
         served=[name for name in options.served.split(",") if name],
+        now_s=clock,
     )
     bench = await start_bench(window, options.socket)
-    reading = asyncio.create_task(read_views(window))
+    obeying = asyncio.create_task(obey(window, clock))
     tell(ready=True)
     await window.run()
-    reading.cancel()
     await bench.close()
-    if reading.done() and not reading.cancelled():
-        reading.result()
+    obeying.cancel()
+    await asyncio.gather(obeying, return_exceptions=True)
+    if not obeying.cancelled():
+        obeying.result()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,159 @@
+"""The window's pure parts: sizes, touches, wordings, fonts, icons."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.catalogue import Catalogue
+from kiosk.ui import FontError, WindowError, fonts
+from kiosk.ui.icon_shapes import GRID, ICONS, Arc, Dot, Strokes
+from kiosk.ui.tokens import CAPITAL_EM, Metrics
+from kiosk.ui.touch import TouchGuard
+from kiosk.ui.waits import NOBODY, wait_words
+from kiosk.view import Wait
+from tests.ui import views
+
+CATALOGUE = Catalogue.load()
+
+
+def test_the_smallest_font_and_target_follow_from_millimetres():
+    large, small = (Metrics(*views.SIZES[name]) for name in ("large", "small"))
+    assert (large.least_font_px, small.least_font_px) == (41, 59)
+    assert (large.least_target_px, small.least_target_px) == (81, 118)
+
+
+@given(
+    width=st.integers(200, 4000),
+    height=st.integers(200, 4000),
+    pitch_mm=st.floats(0.05, 1.0),
+    px=st.floats(1, 400),
+)
+def test_a_font_is_never_below_the_legal_size(width, height, pitch_mm, px):
+    metrics = Metrics((width, height), pitch_mm)
+    assert metrics.font_px(px) * CAPITAL_EM * pitch_mm >= 7.3 - 1e-9
+
+
+@given(width=st.integers(200, 4000), height=st.integers(200, 4000))
+def test_the_page_fits_into_a_window_of_any_shape(width, height):
+    metrics = Metrics((width, height), 0.2)
+    x, y, wide, high = metrics.rect(0, 0, *metrics.reference)
+    assert 0 <= x <= x + wide <= width
+    assert 0 <= y <= y + high <= height
+    assert wide >= width - 1 or high >= height - 1
+
+
+@pytest.mark.parametrize("size", [(0, 800), (1280, -1)])
+def test_an_impossible_size_is_refused(size):
+    with pytest.raises(WindowError, match="window size"):
+        Metrics(size, 0.2)
+
+
+@pytest.mark.parametrize("pitch_mm", [0, -1, float("inf"), float("nan")])
+def test_an_impossible_pitch_is_refused(pitch_mm):
+    with pytest.raises(WindowError, match="pixel pitch"):
+        Metrics((1080, 1920), pitch_mm)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_accepted_touches_are_400_ms_apart_and_have_names_of_their_own(gaps_s):
+    guard, now_s, accepted = TouchGuard(), 0.0, []
+    for gap_s in gaps_s:
+        now_s += gap_s
+        if guard.admit(now_s):
+            name = guard.accept(now_s)
+            assert name is not None
+            accepted.append((now_s, name))
+    times = [time for time, _ in accepted]
+    assert all(later - one >= 0.4 for one, later in pairwise(times))
+    assert len({name for _, name in accepted}) == len(accepted) == guard.accepted
+    assert guard.accepted + guard.swallowed == len(gaps_s)
+
+
+def test_touches_of_two_runs_have_different_names():
+    assert TouchGuard().accept(0) != TouchGuard().accept(0)
+
+
+@pytest.mark.parametrize(
+    ("wait", "ahead", "line", "span"),
+    [
+        (Wait(6, 15, 25), ("前面 ", "6", " 人"), "约 15–25 分钟", "15–25 分钟"),
+        (Wait(6, 5, 5), ("前面 ", "6", " 人"), "约 5 分钟", "5 分钟"),
+        (Wait(6), ("前面 ", "6", " 人"), "", ""),
+        (Wait(0, 0, 0), NOBODY, "现在不用等", "现在不用等"),
+        (Wait(None, 15, 25), NOBODY, "前面人数未知", ""),
+        (Wait(), NOBODY, "前面人数未知", ""),
+    ],
+)
+def test_a_wait_in_words(wait, ahead, line, span):
+    words = wait_words(CATALOGUE, "zh_CN", wait, large=True)
+    assert (words.ahead, words.line, words.span) == (ahead, line, span)
+    assert words.is_unknown == (wait.ahead is None)
+
+
+@given(
+    ahead=st.none() | st.integers(0, 200),
+    low=st.none() | st.integers(0, 200),
+    high=st.none() | st.integers(0, 200),
+    language=st.sampled_from(["zh_CN", "en"]),
+    large=st.booleans(),
+)
+def test_what_is_unknown_is_never_shown_as_a_figure(ahead, low, high, language, large):
+    words = wait_words(CATALOGUE, language, Wait(ahead, low, high), large=large)
+    everything = " ".join([*words.ahead, words.line, words.span, words.spoken])
+    assert "None" not in everything
+    assert "{" not in everything
+    assert "\n" not in words.spoken
+    if ahead is None:
+        assert not any(character.isdigit() for character in everything)
+    if low is None or high is None:
+        assert words.span == ""
+
+
+def test_a_missing_collection_names_the_package(tmp_path):
+    with pytest.raises(FontError, match=r"NotoSansCJK-Regular\.ttc .*fonts-noto-cjk"):
+        fonts.load(folders=(tmp_path,), cache=tmp_path / "cache")
+
+
+def test_a_broken_collection_is_named_and_leaves_nothing_behind(tmp_path):
+    (tmp_path / "NotoSansCJK-Regular.ttc").write_bytes(b"not a font")
+    with pytest.raises(FontError, match=r"NotoSansCJK-Regular\.ttc: "):
+        fonts.load(folders=(tmp_path,), cache=tmp_path / "cache")
+    assert not list(tmp_path.glob("cache/*"))
+
+
+def test_the_chinese_face_is_taken_once_and_has_every_character(tmp_path):
+    from fontTools.ttLib import TTFont
+
+    cache = tmp_path / "cache"
+    faces = fonts.load(cache=cache)
+    assert fonts.load(folders=(tmp_path / "nowhere",), cache=cache) == faces
+    assert sorted(path.suffix for path in cache.iterdir()) == [".otf", ".otf"]
+    shown = {
+        character
+        for language in CATALOGUE.languages
+        for key in CATALOGUE.keys
+        for text in [CATALOGUE.text(language, key, **_anything(language, key))]
+        for character in text
+    }
+    shown |= set("–—…·") | set("".join(views.HEADER.branch.values()))
+    for path in (faces.regular, faces.bold):
+        with TTFont(path, lazy=True) as font:
+            assert str(font["name"].getDebugName(1)).startswith("Noto Sans CJK SC")
+            assert {c for c in shown if c != "\n" and ord(c) not in font.getBestCmap()} == set()
+
+
+def _anything(language: str, key: str) -> dict[str, object]:
+    return dict.fromkeys(CATALOGUE.placeholders(language, key), 7)
+
+
+def test_icons_stay_on_their_grid():
+    for name, shapes in ICONS.items():
+        for shape in shapes:
+            match shape:
+                case Strokes(points):
+                    reach = [number for point in points for number in point]
+                case Dot(x, y, _) | Arc(x, y, _):
+                    reach = [x, y]
+            assert all(0 <= number <= GRID for number in reach), name

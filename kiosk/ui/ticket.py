@@ -22,7 +22,14 @@ from kiosk.ui.tokens import (
 )
 from kiosk.ui.waiting import WaitColumn, figures
 from kiosk.ui.waits import wait_words
-from kiosk.view import CONTROL_DONE, CONTROL_LISTEN, CONTROL_NO_SLIP, Printing, TicketView
+from kiosk.view import (
+    CONTROL_ANYWHERE,
+    CONTROL_DONE,
+    CONTROL_LISTEN,
+    CONTROL_NO_SLIP,
+    Printing,
+    TicketView,
+)
 
 _ICONS = {CONTROL_LISTEN: "sound", CONTROL_NO_SLIP: "slip", CONTROL_DONE: "check"}
 _KEYS = {CONTROL_LISTEN: "listen", CONTROL_NO_SLIP: "ticket.noslip", CONTROL_DONE: "done"}
@@ -84,6 +91,7 @@ class TicketPage(Page):
         self._header = HeaderBand(self)
         self._printing: Printing | None = None
         self._number = ""
+        self._bare: Any = None
         if self.large:
             self._title = self.add_text(Style(104, True), MARGIN, 315, 784)
             self._where = self.add_text(Style(50, colour=MUTED), MARGIN, 389, 820)
@@ -107,6 +115,25 @@ class TicketPage(Page):
         self._second = self.add_text(lines, 0, 0)
         self.add_widget(self._chevrons)
         self._buttons = [self._button(*place) for place in self._places()]
+
+    def on_touch_down(self, touch: Any) -> bool:
+        """Remember a touch that meets no control: the next visitor's hand."""
+        if super().on_touch_down(touch):
+            return True
+        if self.kit.guard.admit(self.kit.now_s()):
+            self._bare = touch
+        return False
+
+    def on_touch_up(self, touch: Any) -> bool:
+        """Its release clears the screen, as "done" does."""
+        if touch is self._bare:
+            self._bare = None
+            touch_id = self.kit.guard.accept(self.kit.now_s())
+            if touch_id is not None:
+                touch.ud["accepted"] = (CONTROL_ANYWHERE, touch_id)
+                self.kit.on_control(CONTROL_ANYWHERE, touch_id)
+                return True
+        return bool(super().on_touch_up(touch))
 
     def _places(self) -> list[tuple[str, Box]]:
         ids = [name for name in (CONTROL_LISTEN, CONTROL_NO_SLIP) if name in self.kit.served]
@@ -160,7 +187,7 @@ class TicketPage(Page):
         """Stop the chevrons with the page."""
         super().leave()
         self._chevrons.stop()
-        self._printing = None
+        self._printing = self._bare = None
 
     def _write_wait(self, view: TicketView) -> None:
         words = wait_words(self.kit.catalogue, view.language, view.wait, large=self.large)

@@ -176,3 +176,24 @@ def test_a_control_is_down_while_it_is_touched_and_up_again_after(kiosk):
     assert down.getpixel(face) == (230, 234, 233)  # paper: the face went down 8 px
     assert down.getpixel((x + width // 2, y + 14)) == (5, 52, 42)  # action-lip
     kiosk.picture_when(lambda image: image.getpixel(face) == up)
+
+
+def test_a_touch_beside_every_control_clears_the_ticket_screen_only(kiosk):
+    plate = {"x": 20, "y": 120}
+    kiosk.show(views.ticket("en"))
+    assert kiosk.ask(op="tap", **plate)["control"] == "anywhere"
+    assert _accepted(kiosk) == ["anywhere"]
+    for view in (views.no_slip("en"), views.out_of_service("en")):
+        kiosk.show(view)
+        kiosk.rested()
+        assert kiosk.ask(op="tap", **plate)["control"] is None
+        assert _accepted(kiosk) == []
+
+
+def test_the_release_of_the_touch_that_issued_does_not_clear_the_ticket(kiosk):
+    screen = kiosk.show(views.home("en"))
+    tile = middle(_control(screen, "service.A")["rect"])
+    assert kiosk.ask(op="tap", x=tile[0], y=tile[1])["control"] == "service.A"
+    kiosk.show(views.ticket("en"))
+    assert kiosk.ask(op="tap", x=tile[0], y=tile[1])["control"] is None
+    assert _accepted(kiosk) == ["service.A"]

@@ -74,6 +74,6 @@ def test_a_missing_configuration_is_one_sentence(command, tmp_path):
         [sys.executable, "-m", "lobby", command, "--config", str(missing)],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"lobby: {missing}: there is no such file")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"lobby {command}: {missing}: there is no such file")
     assert done.stderr.count("\n") == 1

@@ -22,7 +22,11 @@ def test_every_example_is_a_golden_event() -> None:
 
 def test_the_table_of_topics_is_the_code() -> None:
     told = {
-        name: (int(qos), retained == "yes", None if expires == "never" else int(expires.split()[0]))
+        name: (
+            int(qos),
+            retained == "yes",
+            None if expires == "never" else int(expires.split()[0]),
+        )
         for name, qos, retained, expires in re.findall(
             r"^\| `(\S+)` \| [^|]+ \| (\d) \| (yes|no) \| ([^|]+?) \|", DOCUMENT, re.MULTILINE
         )

@@ -28,13 +28,19 @@ log = structlog.get_logger()
 
 
 async def run(config_path: Path, version: str) -> None:
-    """Run until the window closes or SIGTERM. Raises SettingsError, JournalUnusable,
-    UnknownBackend.
+    """Run until the window closes or SIGTERM. Raises SettingsError, SyncError, HalError,
+    KioskError.
     """
     config = read(config_path)
     clock = system_clock()
     data_dir = Path(config.data_dir)
-    data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise KioskError(
+            f"{config_path}: data_dir: {data_dir} cannot be made ({error.strerror});"
+            " give the kiosk a folder that it may write"
+        ) from error
     journal = Journal(data_dir / "journal.db", node=config.node, clock=clock)
     printer, pads = build_devices(config, clock)
 
@@ -69,21 +75,23 @@ async def run(config_path: Path, version: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, window.stop)
     running = asyncio.create_task(window.run())
-    await controller.start()
     bench = None
-    if config.bench is not None:
-        from kiosk.ui.bench import start_bench
-
-        bench = await start_bench(window, Path(config.bench.socket))
-        log.warning("kiosk.bench_open", socket=config.bench.socket)
-    log.info("kiosk.ready", node=config.node, services=len(config.services))
     try:
+        await controller.start()
+        if config.bench is not None:
+            from kiosk.ui.bench import start_bench
+
+            bench = await start_bench(window, Path(config.bench.socket))
+            log.warning("kiosk.bench_open", socket=config.bench.socket)
+        log.info("kiosk.ready", node=config.node, services=len(config.services))
         await running
     finally:
+        running.cancel()  # only still running if the start failed
         if bench is not None:
             await bench.close()
         await controller.stop()
         journal.close()
+        await asyncio.gather(running, return_exceptions=True)
 
 
 def build_devices(config: KioskConfig, clock: Clock) -> tuple[TicketPrinter, dict[int, RatingPad]]:

@@ -7,7 +7,8 @@
     HOME       timed out idle    HOME       (the default language comes back)
     HOME       reshown           NO_SLIP    a ticket of before a restart, same number
     ISSUING    issued            PRINTING   PrintSlip
-    ISSUING    refused           CLOSED     timer retry
+    ISSUING    declined          HOME       timer idle; this touch gets no number
+    ISSUING    refused           CLOSED     timer retry; nobody gets a number
     PRINTING   printed           TICKET     timer ticket
     PRINTING   print failed      NO_SLIP    -
     TICKET     tapped no slip    NO_SLIP    -
@@ -16,12 +17,13 @@
     NO_SLIP    tapped ack        HOME       -
     CLOSED     timed out retry   HOME       -
     any        language          same       (switches the language)
+    any other  identified        same       (a card read while a ticket is out is nobody's)
+    any other  timed out         same       (it ran out while what stops it was on its way)
 
 A tap that a phase does not know changes nothing: a finger may be late. Any other pair is a mistake
-of the
-program and raises ImpossibleStep. The touch that asks for a ticket carries its request id; the
-second half
-of a double touch meets ISSUING and does nothing.
+of the program and raises ImpossibleStep; so does a printer's word about a ticket that is not the
+one in hand. The touch that asks for a ticket carries its request id; the second half of a double
+touch meets ISSUING and does nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -112,8 +114,18 @@ class Issued:
 
 
 @dataclass(frozen=True, slots=True)
+class Declined:
+    """No ticket for this touch, though the kiosk can issue: ``code`` says why.
+
+    Codes: numbers_exhausted, unknown_service, repeated (the touch has had its ticket).
+    """
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
-    """No ticket could be issued; ``code`` is for the technician."""
+    """No ticket can be issued at all; ``code`` is for the technician."""
 
     code: str
 
@@ -148,7 +160,9 @@ class TimedOut:
     timer: Timer
 
 
-Event = Tapped | Identified | Issued | Refused | Printed | PrintFailed | Reshown | TimedOut
+Event = (
+    Tapped | Identified | Issued | Declined | Refused | Printed | PrintFailed | Reshown | TimedOut
+)
 
 # --- effects -------------------------------------------------------------------------------
 
@@ -197,9 +211,11 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
         case Phase.HOME, Identified(segment):
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
         case _, Identified():
-            return visit, ()  # a card read while a ticket is out belongs to nobody
+            return visit, ()
         case Phase.ISSUING, Issued(ticket):
             return replace(visit, phase=Phase.PRINTING, ticket=ticket), (PrintSlip(ticket),)
+        case Phase.ISSUING, Declined():
+            return replace(visit, phase=Phase.HOME, request=""), (StartTimer(Timer.IDLE),)
         case Phase.ISSUING, Refused(code):
             return (
                 replace(visit, phase=Phase.CLOSED, cause=code),
@@ -216,21 +232,19 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             )
         case Phase.HOME, TimedOut(Timer.IDLE):
             return first_visit(visit.default_language), ()
-        case Phase.TICKET, TimedOut(Timer.TICKET):
-            return _home(visit)
-        case Phase.CLOSED, TimedOut(Timer.RETRY):
+        case (Phase.TICKET, TimedOut(Timer.TICKET)) | (Phase.CLOSED, TimedOut(Timer.RETRY)):
             return _home(visit)
         case _, TimedOut():
-            return visit, ()  # it ran out while the event that stops it was on its way
+            return visit, ()
     raise ImpossibleStep(f"{event} in {visit.phase}")
 
 
 def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     control = event.control
     if control == CONTROL_LANGUAGE:
-        languages = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
+        language = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
         effects = (StartTimer(Timer.IDLE),) if visit.phase is Phase.HOME else ()
-        return replace(visit, language=languages), effects
+        return replace(visit, language=language), effects
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
         service = control.removeprefix(SERVICE_PREFIX)
         return (

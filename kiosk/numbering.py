@@ -1,8 +1,7 @@
 """Display numbers: letter, band digit, three digits. Pure.
 
 A band belongs to one kiosk, so two kiosks cannot give the same number even when neither hears of
-the
-other. A branch with a single kiosk hides the digit: A042 instead of A1042.
+the other. A branch with a single kiosk hides the digit: A042 instead of A1042.
 """
 
 LAST_IN_BAND = 999
@@ -39,7 +38,8 @@ def display(letter: str, band: int, number: int, *, show_band: bool) -> str:
 
 
 def business_date(today: str, last: str) -> str:
-    """The business date moves forward only: a clock that fell back keeps the newest date (ISO
-    text).
+    """The newer of two ISO dates: a clock that fell back does not bring yesterday's numbers back.
+
+    ``last`` is "" before the first number.
     """
     return max(today, last)

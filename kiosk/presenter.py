@@ -1,5 +1,6 @@
 """From the visit and what is known of the queues to a view for the window. Pure."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +18,9 @@ from kiosk.view import (
     Wait,
 )
 
+CAUSES_IN_WORDS = frozenset({"paper_out"})
+"""Causes of a missing slip for which the catalogue has words of their own."""
+CLOSED_FULL = "closed.full"
 WEEKDAYS_ZH = "一二三四五六日"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -28,8 +32,14 @@ class OnPaper:
     at.
     """
 
-    issued_clock: str
+    issued_clock: str  # "10:24"
+    issued_at_text: str  # "2026-11-23 10:24"
     wait: Wait
+
+    @classmethod
+    def at(cls, issued_at: datetime, wait: Wait) -> "OnPaper":
+        """What a ticket issued at this local time says."""
+        return cls(f"{issued_at:%H:%M}", f"{issued_at:%Y-%m-%d %H:%M}", wait)
 
 
 def header(config: KioskConfig, now: datetime) -> Header:
@@ -58,11 +68,15 @@ def present(
     online: bool,
     on_paper: OnPaper | None,
     staff_told: bool,
+    full: Collection[str] = (),
 ) -> View:
-    """The view of the moment; ``waits`` by service letter, missing ones are unknown."""
+    """The view of the moment; ``waits`` by service letter, missing ones are unknown.
+
+    ``full`` are the letters of services that have no number left today.
+    """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
-        return OutOfServiceView(visit.language, top, visit.cause)
+        return OutOfServiceView(visit.language, top, visit.cause, machine=config.node)
     if visit.ticket is None or on_paper is None:
         return HomeView(
             visit.language,
@@ -74,6 +88,7 @@ def present(
                     {"zh_CN": service.examples_zh, "en": service.examples_en},
                     waits.get(service.letter, Wait()),
                     service.priority,
+                    closed=CLOSED_FULL if service.letter in full else "",
                 )
                 for service in config.services
             ),
@@ -89,7 +104,7 @@ def present(
             ticket.number,
             on_paper.issued_clock,
             on_paper.wait,
-            visit.cause,
+            visit.cause if visit.cause in CAUSES_IN_WORDS else "other",
             staff_told,
             ticket_page(config.branch.public_url, ticket.id),
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import structlog
 
 from hal.api import PadPress, RatingPad
-from hal.errors import DeviceError, HalError
+from hal.errors import HalError
 from kiosk.errors import KioskError
 from sync.clock import Clock
 from sync.errors import JournalFull
@@ -16,6 +16,8 @@ from sync.messages import ArmPad, DisarmPad, PadRef, RatingData, UnsolicitedData
 
 RETRY_S = 1.0
 """Pause before a press that could not be journalled is tried again; the pad keeps it meanwhile."""
+REOPEN_S = 2.0
+"""How soon a pad that was not there at the start is found once it is plugged in."""
 REMEMBERED_VISITS = 1_000
 
 log = structlog.get_logger()
@@ -39,22 +41,22 @@ class PressKeeper:
         pads: dict[int, RatingPad],
         clock: Clock,
         appended: Callable[[], None],
+        missing: Callable[[int], None] = lambda _: None,
     ) -> None:
+        """``missing`` is told the counter of a pad whose link cannot be opened."""
         self._journal = journal
         self._pads = pads
         self._clock = clock
         self._appended = appended
+        self._missing = missing
         self._visits: dict[int, _Visit] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Open every pad and begin to listen."""
+        """Open every pad and begin to listen; one that is not there is looked for again."""
         for counter, pad in self._pads.items():
-            try:
-                await pad.open()
-            except HalError as error:
-                log.warning("pad.unavailable", counter=counter, error=str(error))
-            self._tasks.append(asyncio.create_task(self._listen(counter, pad)))
+            opened = await self._open(counter, pad)
+            self._tasks.append(asyncio.create_task(self._attend(counter, pad, opened=opened)))
 
     async def stop(self) -> None:
         """Stop listening and close the pads; what was not acknowledged stays in them."""
@@ -65,7 +67,7 @@ class PressKeeper:
             await pad.close()
 
     async def arm(self, command: ArmPad) -> None:
-        """Arm the counter's pad for one ticket. Raises KioskError (no such pad), DeviceError."""
+        """Arm the counter's pad for one ticket. Raises KioskError (no such pad), HalError."""
         pad = self._pad(command.counter)
         self._visits[command.nonce] = _Visit(
             command.ticket, command.counter, self._clock.mono_ms()
@@ -75,7 +77,7 @@ class PressKeeper:
         await pad.arm(command.nonce, command.window_ms)
 
     async def disarm(self, command: DisarmPad) -> None:
-        """End the counter's rating window. Raises KioskError, DeviceError."""
+        """End the counter's rating window. Raises KioskError, HalError."""
         await self._pad(command.counter).disarm()
 
     def _pad(self, counter: int) -> RatingPad:
@@ -86,17 +88,35 @@ class PressKeeper:
                 f"counter {counter} has no pad here; add it under [[pads]] in kiosk.toml"
             ) from None
 
-    async def _listen(self, counter: int, pad: RatingPad) -> None:
-        while True:
-            press = await pad.next_press()
-            while not self._keep(counter, pad, press):  # noqa: ASYNC110 - the disk tells nobody
-                await asyncio.sleep(RETRY_S)
-            try:
-                await pad.acknowledge(press)
-            except (DeviceError, HalError) as error:
-                log.warning("pad.acknowledge_failed", counter=counter, error=str(error))
+    async def _open(self, counter: int, pad: RatingPad) -> bool:
+        try:
+            await pad.open()
+        except HalError as error:
+            log.warning("pad.unavailable", counter=counter, error=str(error))
+            self._missing(counter)
+            return False
+        return True
 
-    def _keep(self, counter: int, pad: RatingPad, press: PadPress) -> bool:
+    async def _attend(self, counter: int, pad: RatingPad, *, opened: bool) -> None:
+        """Keep the presses of one pad for ever; a fault costs a pause, not the pad."""
+        while not opened:
+            await asyncio.sleep(REOPEN_S)
+            opened = await self._open(counter, pad)
+        while True:
+            try:
+                await self._take(counter, pad, await pad.next_press())
+            except Exception:
+                log.exception("pad.press_failed", counter=counter)
+                await asyncio.sleep(RETRY_S)
+
+    async def _take(self, counter: int, pad: RatingPad, press: PadPress) -> None:
+        pressed_at_ms = self._clock.mono_ms() - press.age_ms
+        while not self._keep(counter, pad, press, pressed_at_ms):  # noqa: ASYNC110 - the disk tells nobody
+            await asyncio.sleep(RETRY_S)
+        await pad.acknowledge(press)
+
+    def _keep(self, counter: int, pad: RatingPad, press: PadPress, pressed_at_ms: int) -> bool:
+        """Journal one press, once; False when it could not be made durable."""
         identity = pad.identity
         origin = PadRef(
             unique_id=press.unique_id,
@@ -112,11 +132,7 @@ class PressKeeper:
                 if transaction.request(request) is not None:
                     return True
                 if press.nonce:
-                    delay_ms = (
-                        max(0, self._clock.mono_ms() - visit.armed_at_ms - press.age_ms)
-                        if visit
-                        else 0
-                    )
+                    delay_ms = max(0, pressed_at_ms - visit.armed_at_ms) if visit else 0
                     transaction.append(
                         "rating.submitted",
                         RatingData(

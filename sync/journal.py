@@ -7,7 +7,7 @@ connection.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from sync.messages import EVENT_TYPES, Event, Payload, decode_event, encode
 
 SCHEMA_VERSION = 1
 BUSY_TIMEOUT_S = 5.0
+ROOM_BYTES = 16 * 1024
+"""Four pages: a ticket's row, its two indexes and its number split at most that many."""
 
 
 class Transaction:
@@ -45,11 +47,7 @@ class Transaction:
 
     def last_number(self, business_date: str, service: str, band: int) -> int:
         """The last number given in this band, 0 for none."""
-        row = self._cursor.execute(
-            "SELECT last FROM number WHERE business_date = ? AND service = ? AND band = ?",
-            (business_date, service, band),
-        ).fetchone()
-        return int(row[0]) if row else 0
+        return self._journal.last_number(business_date, service, band)
 
     def keep_number(self, business_date: str, service: str, band: int, number: int) -> None:
         """Remember ``number`` as given."""
@@ -58,6 +56,13 @@ class Transaction:
             " ON CONFLICT DO UPDATE SET last = excluded.last",
             (business_date, service, band, number),
         )
+
+    def try_room(self, size: int) -> None:
+        """Write ``size`` bytes and delete them again."""
+        self._cursor.execute(
+            "INSERT OR REPLACE INTO meta (name, value) VALUES ('room', ?)", ("0" * size,)
+        )
+        self._cursor.execute("DELETE FROM meta WHERE name = 'room'")
 
     def append(
         self,
@@ -125,6 +130,7 @@ class Journal:
             ) from error
         self.epoch = int(self._meta("epoch", "1"))
         self.acked = int(self._meta("acked", "0"))
+        self._connects = int(self._meta("connect", "0"))
         self.top_seq, self.digest = self._top()
 
     def close(self) -> None:
@@ -136,8 +142,8 @@ class Journal:
         """One durable transaction. Raises JournalFull when it cannot be made durable; then nothing
         was written.
         """
-        cursor = self._db.cursor()
         try:
+            cursor = self._db.cursor()
             cursor.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
             raise JournalFull(f"{self.path}: {error}") from error
@@ -146,8 +152,9 @@ class Journal:
             yield transaction
             cursor.execute("COMMIT")
         except BaseException as error:
-            if self._db.in_transaction:
-                cursor.execute("ROLLBACK")
+            with suppress(sqlite3.Error):  # the first error is the one to tell
+                if self._db.in_transaction:
+                    cursor.execute("ROLLBACK")
             if isinstance(error, sqlite3.Error):
                 raise JournalFull(f"{self.path}: {error}") from error
             raise
@@ -165,12 +172,50 @@ class Journal:
             (self.epoch, seq, limit),
         ).fetchall()
 
+    def last_number(self, business_date: str, service: str, band: int) -> int:
+        """The last number given in this band, 0 for none."""
+        row = self._db.execute(
+            "SELECT last FROM number WHERE business_date = ? AND service = ? AND band = ?",
+            (business_date, service, band),
+        ).fetchone()
+        return int(row[0]) if row else 0
+
     def last_business_date(self) -> str:
         """The newest business date that a number was given on, "" for none (ISO dates sort as
         text).
         """
         row = self._db.execute("SELECT max(business_date) FROM number").fetchone()
         return str(row[0] or "")
+
+    def has_room(self) -> bool:
+        """Whether a ticket could be made durable now: writes as much as it needs and frees it."""
+        try:
+            with self.transaction() as transaction:
+                transaction.try_room(ROOM_BYTES)
+        except JournalFull:
+            return False
+        return True
+
+    def last_of(self, event_type: str) -> Event | None:
+        """The newest event of a type, None before the first."""
+        row = self._db.execute(
+            "SELECT raw FROM event WHERE type = ? ORDER BY epoch DESC, seq DESC LIMIT 1",
+            (event_type,),
+        ).fetchone()
+        event = decode_event(row[0]) if row else None
+        return event if isinstance(event, Event) else None
+
+    def first_alone(self, event_type: str) -> list[Event]:
+        """Every event of a type that began something of which nothing more is known, in order.
+
+        One pass over the file: for the start of a program.
+        """
+        rows = self._db.execute(
+            "SELECT raw FROM event WHERE type = ?1 AND id NOT IN"
+            " (SELECT sub FROM event WHERE sub IS NOT NULL AND type <> ?1) ORDER BY epoch, seq",
+            (event_type,),
+        ).fetchall()
+        return [event for (raw,) in rows if isinstance(event := decode_event(raw), Event)]
 
     def events_of(self, event_type: str, since_ts: int) -> list[Event]:
         """Every event of a type whose ``ts`` is at least ``since_ts``, in order."""
@@ -206,13 +251,16 @@ class Journal:
         """Raise the cursor of what the server has committed (a lower value changes nothing)."""
         if seq > self.acked:
             self.acked = min(seq, self.top_seq)
-            self._set_meta("acked", str(self.acked))
+            # On a full disk the cursor is kept in memory: the worst is that a restart sends again.
+            with suppress(sqlite3.Error):
+                self._set_meta("acked", str(self.acked))
 
     def count_connect(self) -> int:
-        """The next connect number, durable."""
-        number = int(self._meta("connect", "0")) + 1
-        self._set_meta("connect", str(number))
-        return number
+        """The next connect number, durable unless the disk is full: a full kiosk must connect."""
+        self._connects += 1
+        with suppress(sqlite3.Error):
+            self._set_meta("connect", str(self._connects))
+        return self._connects
 
     def _prepare(self) -> None:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]

@@ -1,0 +1,33 @@
+"""The queue figures that the server sends, as long as they are true."""
+
+from kiosk.view import Wait
+from sync.clock import Clock
+from sync.messages import QueueState
+
+STALE_MS = 90_000
+"""The retained queue messages expire after 90 s: older figures are unknown."""
+
+
+class Figures:
+    """The newest figure of each service and when it came."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._queues: dict[str, tuple[QueueState, int]] = {}
+
+    def keep(self, state: QueueState) -> None:
+        """Remember a figure that has just come."""
+        self._queues[state.service] = (state, self._clock.mono_ms())
+
+    def wait(self, letter: str) -> Wait:
+        """The wait for one service, unknown when never told or too old."""
+        state, at_ms = self._queues.get(letter, (None, 0))
+        if state is None or self._clock.mono_ms() - at_ms > STALE_MS:
+            return Wait()
+        return Wait(state.waiting, state.wait_low_min, state.wait_high_min)
+
+    def changes_in_ms(self) -> int | None:
+        """Time until the next figure becomes too old, None while there is none."""
+        now_ms = self._clock.mono_ms()
+        ends_ms = (at_ms + STALE_MS + 1 - now_ms for _, at_ms in self._queues.values())
+        return min((end_ms for end_ms in ends_ms if end_ms > 0), default=None)

@@ -1,0 +1,269 @@
+"""The visitor's state machine: its table word by word, and any walk through it."""
+
+import itertools
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from kiosk import view
+from kiosk.flow import (
+    Declined,
+    Effect,
+    Event,
+    Identified,
+    ImpossibleStep,
+    Issue,
+    Issued,
+    Phase,
+    Printed,
+    PrintFailed,
+    PrintSlip,
+    Refused,
+    Reshown,
+    StartTimer,
+    StopTimer,
+    Tapped,
+    Ticket,
+    TimedOut,
+    Timer,
+    Visit,
+    first_visit,
+    step,
+)
+
+TICKET = Ticket("id-1", "A001", "A")
+OTHER = Ticket("id-2", "A002", "A")
+HOME = first_visit("zh_CN")
+VISITS = {
+    Phase.HOME: HOME,
+    Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
+    Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
+    Phase.TICKET: Visit(Phase.TICKET, "en", "zh_CN", "vip", "t1", TICKET),
+    Phase.NO_SLIP: Visit(Phase.NO_SLIP, "en", "zh_CN", "", "t1", TICKET, "paper_out"),
+    Phase.CLOSED: Visit(Phase.CLOSED, "en", "zh_CN", "", "t1", None, "storage_full"),
+}
+CONTROLS = (
+    "service.A", "service.Z", view.CONTROL_LANGUAGE, view.CONTROL_DONE, view.CONTROL_NO_SLIP,
+    view.CONTROL_ACKNOWLEDGE, view.CONTROL_ANYWHERE, view.CONTROL_PERSON, view.CONTROL_LISTEN,
+    view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, "",
+)  # fmt: skip
+TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
+TIME_OUTS = tuple(TimedOut(timer) for timer in Timer)
+NEWS: tuple[Event, ...] = (
+    Issued(TICKET), Declined("repeated"), Refused("storage_full"), Printed("id-1"),
+    Printed("id-2"), PrintFailed("id-1", "cover_open"), PrintFailed("id-2", "cover_open"),
+    Reshown(OTHER, "restart"),
+)  # fmt: skip
+
+# The table of the module's docstring: (phase, event) -> (next phase, effects).
+TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
+    (Phase.HOME, Tapped("service.A", "t2")): (
+        Phase.ISSUING,
+        (StopTimer(), Issue("A", "t2", "")),
+    ),
+    (Phase.HOME, Tapped("service.Z", "t2")): (
+        Phase.ISSUING,
+        (StopTimer(), Issue("Z", "t2", "")),
+    ),
+    (Phase.HOME, Tapped("language", "t2")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
+    (Phase.HOME, Identified("vip")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
+    (Phase.HOME, TimedOut(Timer.IDLE)): (Phase.HOME, ()),
+    (Phase.HOME, Reshown(OTHER, "restart")): (Phase.NO_SLIP, (StopTimer(),)),
+    (Phase.ISSUING, Issued(TICKET)): (Phase.PRINTING, (PrintSlip(TICKET),)),
+    (Phase.ISSUING, Declined("repeated")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
+    (Phase.ISSUING, Refused("storage_full")): (Phase.CLOSED, (StartTimer(Timer.RETRY),)),
+    (Phase.PRINTING, Printed("id-1")): (Phase.TICKET, (StartTimer(Timer.TICKET),)),
+    (Phase.PRINTING, PrintFailed("id-1", "cover_open")): (Phase.NO_SLIP, (StopTimer(),)),
+    (Phase.TICKET, Tapped("no_slip", "t2")): (Phase.NO_SLIP, (StopTimer(),)),
+    (Phase.TICKET, Tapped("done", "t2")): (Phase.HOME, (StopTimer(),)),
+    (Phase.TICKET, Tapped("anywhere", "t2")): (Phase.HOME, (StopTimer(),)),
+    (Phase.TICKET, TimedOut(Timer.TICKET)): (Phase.HOME, (StopTimer(),)),
+    (Phase.NO_SLIP, Tapped("acknowledge", "t2")): (Phase.HOME, (StopTimer(),)),
+    (Phase.CLOSED, TimedOut(Timer.RETRY)): (Phase.HOME, (StopTimer(),)),
+}
+CHANGED_IN_PLACE = {
+    (Phase.HOME, Tapped("language", "t2")),
+    (Phase.HOME, Identified("vip")),
+}
+
+
+@pytest.mark.parametrize(
+    ("phase", "event"),
+    list(itertools.product(Phase, (*TAPS, Identified("vip"), *TIME_OUTS, *NEWS))),
+    ids=str,
+)
+def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
+    visit = VISITS[phase]
+    expected = TABLE.get((phase, event))
+    if expected is not None:
+        after, effects = step(visit, event)
+        assert (after.phase, effects) == expected
+        if after.phase is Phase.HOME and phase not in (Phase.HOME, Phase.ISSUING):
+            assert after == HOME
+    elif event in NEWS:
+        with pytest.raises(ImpossibleStep, match=phase.name):
+            step(visit, event)
+    elif event == Tapped("language", "t2"):
+        after, effects = step(visit, event)
+        assert (after.phase, after.language, effects) == (phase, "zh_CN", ())
+    else:
+        assert step(visit, event) == (visit, ()), "a late finger, card or timer changes nothing"
+
+
+def test_every_row_of_the_table_can_happen() -> None:
+    assert {phase for phase, _ in TABLE} == set(Phase)
+    for (phase, event), (after, _) in TABLE.items():
+        visit, _ = step(VISITS[phase], event)
+        assert visit.phase is after
+        if (phase, event) not in CHANGED_IN_PLACE and after is not phase:
+            assert visit != VISITS[phase]
+
+
+def test_what_a_visit_carries() -> None:
+    visit, _ = step(HOME, Identified("vip"))
+    visit, _ = step(visit, Tapped("language", "t1"))
+    visit, effects = step(visit, Tapped("service.B", "t2"))
+    assert effects[-1] == Issue("B", "t2", "vip")
+    assert (visit.language, visit.request) == ("en", "t2")
+    declined, _ = step(visit, Declined("numbers_exhausted"))
+    assert (declined.language, declined.segment, declined.request) == ("en", "vip", "")
+    closed, _ = step(visit, Refused("storage_full"))
+    assert (closed.cause, closed.ticket) == ("storage_full", None)
+    ticket = Ticket("id-9", "B001", "B")
+    visit, _ = step(visit, Issued(ticket))
+    failed, _ = step(visit, PrintFailed("id-9", "silent"))
+    assert (failed.ticket, failed.cause) == (ticket, "silent")
+    visit, _ = step(visit, Printed("id-9"))
+    not_taken, _ = step(visit, Tapped("no_slip", "t3"))
+    assert (not_taken.ticket, not_taken.cause) == (ticket, "not_taken")
+    again, _ = step(HOME, Reshown(ticket, "restart"))
+    assert (again.ticket, again.cause) == (ticket, "restart")
+
+
+class Walk(RuleBasedStateMachine):
+    """A shell that answers each effect once, and people who tap whatever they like."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.visit = first_visit("zh_CN")
+        self.asked: Issue | None = None
+        self.printing: Ticket | None = None
+        self.timer: Timer | None = None
+        self.requests: list[str] = []
+        self.touches = itertools.count(1)
+        self.tickets = itertools.count(1)
+        self.last_touch = "touch-0"
+
+    def happen(self, event: Event) -> None:
+        before = self.visit
+        self.visit, effects = step(before, event)
+        for effect in effects:
+            match effect:
+                case Issue():
+                    assert self.asked is None, "a second ticket asked for before the first answer"
+                    self.asked = effect
+                    self.requests.append(effect.request)
+                case PrintSlip(ticket):
+                    assert self.printing is None
+                    assert ticket == self.visit.ticket
+                    self.printing = ticket
+                case StartTimer(timer):
+                    self.timer = timer
+                case StopTimer():
+                    self.timer = None
+        held = before.ticket
+        if held is not None and self.visit.ticket != held:
+            assert self.visit.phase is Phase.HOME
+            assert event in (TimedOut(Timer.TICKET), Tapped("done", self.last_touch),
+                             Tapped("anywhere", self.last_touch),
+                             Tapped("acknowledge", self.last_touch))  # fmt: skip
+        if before.phase is Phase.NO_SLIP and self.visit.phase is not Phase.NO_SLIP:
+            assert event == Tapped("acknowledge", self.last_touch)
+
+    @rule(control=st.sampled_from(CONTROLS), twice=st.booleans())
+    def tap(self, control: str, twice: bool) -> None:
+        """Any tap is possible at any time; a bouncing panel says it twice, with one name."""
+        self.last_touch = f"touch-{next(self.touches)}"
+        for _ in range(1 + twice):
+            asked = self.asked
+            self.happen(Tapped(control, self.last_touch))
+            if asked is not None:
+                assert self.asked is asked
+
+    @rule(segment=st.sampled_from(["vip", "priority"]))
+    def identify(self, segment: str) -> None:
+        self.happen(Identified(segment))
+
+    @rule(timer=st.sampled_from(Timer))
+    def late_time_out(self, timer: Timer) -> None:
+        """A timer may have run out while what stops it was on its way."""
+        if timer is self.timer:
+            self.timer = None
+        self.happen(TimedOut(timer))
+
+    @precondition(lambda self: self.timer is not None)
+    @rule()
+    def time_out(self) -> None:
+        timer, self.timer = self.timer, None
+        assert timer is not None
+        self.happen(TimedOut(timer))
+
+    @precondition(lambda self: self.asked is not None)
+    @rule(answer=st.sampled_from(["issued", "declined", "refused"]))
+    def answer(self, answer: str) -> None:
+        asked, self.asked = self.asked, None
+        assert asked is not None
+        number = next(self.tickets)
+        ticket = Ticket(f"id-{number}", f"A{number:03d}", asked.service)
+        answers: dict[str, Event] = {
+            "issued": Issued(ticket),
+            "declined": Declined("numbers_exhausted"),
+            "refused": Refused("storage_full"),
+        }
+        self.happen(answers[answer])
+
+    @precondition(lambda self: self.printing is not None)
+    @rule(printed=st.booleans())
+    def printer_says(self, printed: bool) -> None:
+        ticket, self.printing = self.printing, None
+        assert ticket is not None
+        self.happen(Printed(ticket.id) if printed else PrintFailed(ticket.id, "silent"))
+
+    @precondition(lambda self: self.visit.phase is Phase.HOME)
+    @rule()
+    def reshow(self) -> None:
+        self.happen(Reshown(Ticket(f"id-{next(self.tickets)}", "A999", "A"), "restart"))
+
+    @invariant()
+    def one_issue_a_request(self) -> None:
+        assert len(self.requests) == len(set(self.requests))
+
+    @invariant()
+    def a_ticket_in_hand_is_shown(self) -> None:
+        showing = self.visit.phase in (Phase.PRINTING, Phase.TICKET, Phase.NO_SLIP)
+        assert showing == (self.visit.ticket is not None)
+
+    @invariant()
+    def nothing_waits_for_nobody(self) -> None:
+        assert (self.visit.phase is Phase.ISSUING) == (self.asked is not None)
+        assert (self.visit.phase is Phase.PRINTING) == (self.printing is not None)
+
+    @invariant()
+    def home_belongs_to_the_next_visitor(self) -> None:
+        """What is left of a visitor on the home screen is wiped by a running timer."""
+        visit = self.visit
+        if visit.phase is Phase.HOME and visit != first_visit("zh_CN"):
+            assert (visit.ticket, visit.request, visit.cause) == (None, "", "")
+            assert self.timer is Timer.IDLE
+
+    @invariant()
+    def the_right_timer_runs(self) -> None:
+        expected = {Phase.TICKET: {Timer.TICKET}, Phase.CLOSED: {Timer.RETRY}}
+        if self.visit.phase is Phase.HOME:
+            assert self.timer in (None, Timer.IDLE)
+        else:
+            assert self.timer in expected.get(self.visit.phase, {None})
+
+
+TestWalk = Walk.TestCase

@@ -1,11 +1,20 @@
 """branch.toml: read, checked, frozen."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from sync.settings import SettingsError, load
 from sync.topics import NODE_PATTERN
+
+HIGHEST_PORT = 65_535
+RATING_WINDOW_MAX_S = 90.0
+"""The design's limit: a later press may be another customer's."""
+SERVICE_MAX_S = 4 * 3600.0
+HEAD_START_MAX_MIN = 24 * 60.0
+HIGHEST_COUNTER = 99
+NODE_EXPECTED = "expected a-z, 0-9 and '-', at most 32, not pub or srv"
 
 
 class BranchName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,36 +98,75 @@ def read(path: Path) -> BranchConfig:
 
 def check(config: BranchConfig, path: str) -> None:
     """See that the parts fit together. Raises SettingsError."""
-
-    def refuse(key: str, problem: str) -> None:
+    for key, problem in (*_plain(config), *_services(config), *_counters(config)):
         raise SettingsError(f"{path}: {key}: {problem}")
 
+
+def _plain(config: BranchConfig) -> Iterator[tuple[str, str]]:
     if not NODE_PATTERN.match(config.node):
-        refuse("node", f"{config.node!r}; expected a-z, 0-9 and '-', at most 32, like branch-1")
-    if not 0 < config.rating_window_s <= 90:
-        refuse("rating_window_s", f"{config.rating_window_s}; expected more than 0, at most 90")
+        yield "node", f"{config.node!r}; {NODE_EXPECTED}, like branch-1"
+    if not config.database:
+        yield "database", "empty; expected a file name or the URL of a database"
+    if not 0 < config.rating_window_s <= RATING_WINDOW_MAX_S:
+        yield (
+            "rating_window_s",
+            f"{config.rating_window_s}; expected more than 0, at most {RATING_WINDOW_MAX_S:g}",
+        )
+    for name, host, port, lowest in (
+        ("http", config.http.host, config.http.port, 0),
+        ("broker", config.broker.host, config.broker.port, 1),
+    ):
+        if not host:
+            yield f"{name}.host", "empty; expected an address like 127.0.0.1"
+        if not lowest <= port <= HIGHEST_PORT:
+            yield f"{name}.port", f"{port}; expected {lowest} to {HIGHEST_PORT}"
+    for segment, minutes in config.queue.head_start_min.items():
+        if not 0 <= minutes <= HEAD_START_MAX_MIN:
+            yield (
+                f"queue.head_start_min.{segment}",
+                f"{minutes}; expected 0 to {HEAD_START_MAX_MIN:g} minutes",
+            )
+
+
+def _services(config: BranchConfig) -> Iterator[tuple[str, str]]:
+    if not config.services:
+        yield "services", "none; a branch without a service has nothing to offer"
     letters = [service.letter for service in config.services]
-    for index, letter in enumerate(letters):
+    served = {letter for counter in config.counters for letter in counter.services}
+    for index, service in enumerate(config.services):
+        key, letter = f"services[{index}]", service.letter
         if len(letter) != 1 or not "A" <= letter <= "Z":
-            refuse(f"services[{index}].letter", f"{letter!r}; expected one of A to Z")
+            yield f"{key}.letter", f"{letter!r}; expected one of A to Z"
         if letters.index(letter) != index:
-            refuse(f"services[{index}].letter", f"{letter!r} is there already")
-        if not config.services[index].mean_service_s > 0:
-            refuse(f"services[{index}].mean_service_s", "expected more than 0 seconds")
+            yield f"{key}.letter", f"{letter!r} is there already"
+        if not 0 < service.mean_service_s <= SERVICE_MAX_S:
+            yield (
+                f"{key}.mean_service_s",
+                f"{service.mean_service_s}; expected more than 0, at most {SERVICE_MAX_S:g} s",
+            )
+        if config.counters and letter not in served:
+            yield f"{key}.letter", f"{letter!r} is served by no counter"
+
+
+def _counters(config: BranchConfig) -> Iterator[tuple[str, str]]:
     if not config.counters:
-        refuse("counters", "none; a branch without a counter can call nobody")
+        yield "counters", "none; a branch without a counter can call nobody"
+    letters = [service.letter for service in config.services]
     numbers = [counter.number for counter in config.counters]
     for index, counter in enumerate(config.counters):
-        if not 1 <= counter.number <= 99:
-            refuse(f"counters[{index}].number", f"{counter.number}; expected 1 to 99")
+        key = f"counters[{index}]"
+        if not 1 <= counter.number <= HIGHEST_COUNTER:
+            yield f"{key}.number", f"{counter.number}; expected 1 to {HIGHEST_COUNTER}"
         if numbers.index(counter.number) != index:
-            refuse(f"counters[{index}].number", f"{counter.number} is there already")
+            yield f"{key}.number", f"{counter.number} is there already"
+        if not counter.services:
+            yield f"{key}.services", "none; a counter without a service can call nobody"
         for letter in counter.services:
             if letter not in letters:
-                refuse(f"counters[{index}].services", f"{letter!r} is not one of the services")
+                yield f"{key}.services", f"{letter!r} is not one of the services"
+            if counter.services.count(letter) > 1:
+                yield f"{key}.services", f"{letter!r} is there twice"
         if counter.pad_node and not NODE_PATTERN.match(counter.pad_node):
-            refuse(f"counters[{index}].pad_node", f"{counter.pad_node!r} is not a node's name")
-    served = {letter for counter in config.counters for letter in counter.services}
-    for index, letter in enumerate(letters):
-        if letter not in served:
-            refuse(f"services[{index}].letter", f"{letter!r} is served by no counter")
+            yield f"{key}.pad_node", f"{counter.pad_node!r}; {NODE_EXPECTED}, like kiosk-1"
+        if counter.pad_node == config.node:
+            yield f"{key}.pad_node", f"{counter.pad_node!r} is this server; name a kiosk"

@@ -39,16 +39,9 @@ class Displays:
         self._tz = tz
         self.services: dict[str, ServiceConfig] = {s.letter: s for s in config.services}
         self._calls: deque[BoardCall] = deque(maxlen=RECENT_CALLS)
-        called = [t for t in engine.tickets.values() if t.called_at and t.counter]
-        for ticket in sorted(called, key=lambda t: t.called_at or 0)[-RECENT_CALLS:]:
-            self._calls.appendleft(
-                BoardCall(
-                    number=ticket.number, counter=ticket.counter or 0, ts=ticket.called_at or 0
-                )
-            )
 
     def note(self, event: AnyEvent | UnknownEvent) -> None:
-        """A ticket was called or called again: it is the newest call."""
+        """An event that the queue has taken: a call, or a repeated one, is the newest call."""
         if isinstance(event, TicketCalled | TicketRecalled):
             ticket = self._engine.tickets.get(event.sub or "")
             if ticket is None:

@@ -13,16 +13,19 @@ LOW, HIGH = 0.10, 0.90
 FINE_BELOW_MIN = 10
 COARSE_STEP_MIN = 5
 MAX_AHEAD = 500
-"""Beyond this the interval is unknown: e^-x would vanish, and no branch keeps such a line."""
+"""Beyond this the interval is unknown: no branch keeps such a line."""
+MAX_SHAPE = MAX_AHEAD + 1
+"""Far enough below 745, where e^-x is 0 in double precision and the sum of the CDF with it."""
 
 
 def erlang_quantile(shape: int, mean: float, probability: float) -> float:
     """The quantile of an Erlang(shape) variable with this ``mean`` (any unit), by bisection of its
     CDF.
 
-    Raises ValueError for shape < 1, mean <= 0 or a probability outside (0, 1).
+    Raises ValueError for a shape outside 1 to MAX_SHAPE, mean <= 0 or a probability outside
+    (0, 1).
     """
-    if shape < 1 or mean <= 0 or not 0 < probability < 1:
+    if not 1 <= shape <= MAX_SHAPE or not mean > 0 or not 0 < probability < 1:
         raise ValueError(f"erlang_quantile({shape}, {mean}, {probability}) is not defined")
     low, high = 0.0, 2.0 * shape + 40.0
     for _ in range(60):
@@ -43,7 +46,9 @@ def _erlang_cdf(shape: int, x: float) -> float:
 
 
 def round_outward(low_min: float, high_min: float) -> tuple[int, int]:
-    """Whole minutes that contain [low_min, high_min]: steps of 1 below 10 minutes, of 5 above."""
+    """Whole minutes that contain [low_min, high_min]: steps of 1 below 10 minutes, of 5 above.
+    An end closer than 1e-9 of a step above a whole step counts as that step.
+    """
 
     def step(value: float) -> int:
         return 1 if value < FINE_BELOW_MIN else COARSE_STEP_MIN

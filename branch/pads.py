@@ -36,6 +36,7 @@ class _Pad:
     node: str
     state: PadState
     ticket: str = ""
+    command: str = ""  # key of the last command: only its answer tells how the pad is
     window: asyncio.TimerHandle | None = None
 
 
@@ -86,7 +87,7 @@ class PadControl:
         loop = asyncio.get_running_loop()
         pad.window = loop.call_later(self._window_ms / 1000, self._window_over, counter, ticket)
         command = ArmPad(
-            key=f"arm:{key}",
+            key=f"arm:{counter}:{key}",
             counter=counter,
             ticket=ticket,
             nonce=nonce,
@@ -100,7 +101,9 @@ class PadControl:
         if pad.state is PadState.NONE or not pad.ticket:
             return
         pad.ticket = ""
-        self._send(counter, DisarmPad(key=f"disarm:{key}", counter=counter), PadState.READY)
+        self._send(
+            counter, DisarmPad(key=f"disarm:{counter}:{key}", counter=counter), PadState.READY
+        )
 
     def rated(self, ticket: str) -> None:
         """The rating of ``ticket`` has arrived."""
@@ -116,10 +119,21 @@ class PadControl:
         timer.cancel()
         if not result.ok:
             log.warning("pad.command_failed", counter=counter, error=result.error)
-            self._become(counter, PadState.LOST)
+            self._lose(counter, result.key)
+
+    def node_changed(self, node: str, online: bool) -> None:
+        """A kiosk has connected or is gone, and its pads with it."""
+        for counter, pad in self._pads.items():
+            if not pad.node or pad.node != node:
+                continue
+            if not online:
+                self._become(counter, PadState.LOST)
+            elif pad.state is PadState.LOST:
+                self._become(counter, PadState.READY)
 
     def _send(self, counter: int, command: Command, expected: PadState) -> None:
         node = self._pads[counter].node
+        self._pads[counter].command = command.key
         sent = self._transport.publish(
             CMD,
             CMD.of(node=node),
@@ -132,13 +146,23 @@ class PadControl:
             return
         loop = asyncio.get_running_loop()
         timer = loop.call_later(ANSWER_S, self._silent, counter, command.key)
+        self._forget(command.key)
         self._pending[command.key] = (counter, timer)
         self._become(counter, expected)
 
     def _silent(self, counter: int, key: str) -> None:
         del self._pending[key]
         log.warning("pad.command_unanswered", counter=counter, after_s=ANSWER_S)
-        self._become(counter, PadState.LOST)
+        self._lose(counter, key)
+
+    def _forget(self, key: str) -> None:
+        _, timer = self._pending.pop(key, (0, None))
+        if timer is not None:
+            timer.cancel()
+
+    def _lose(self, counter: int, key: str) -> None:
+        if self._pads[counter].command == key:
+            self._become(counter, PadState.LOST)
 
     def _window_over(self, counter: int, ticket: str) -> None:
         pad = self._pads[counter]

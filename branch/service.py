@@ -11,9 +11,11 @@ from collections.abc import Callable, Sequence
 from datetime import tzinfo
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from branch.config import BranchConfig
 from branch.displays import Displays
+from branch.errors import NotStored
 from branch.ingest import Ingest
 from branch.pads import PadControl
 from branch.queue import Discipline, Engine, ImpossibleEvent, QueueTicket, TicketPhase
@@ -30,6 +32,7 @@ from sync.messages import (
     EndedData,
     Payload,
     State,
+    TicketCalled,
     UnknownEvent,
     encode,
 )
@@ -68,10 +71,19 @@ class BranchService:
             discipline or Discipline(head_start_min=config.queue.head_start_min),
         )
         self.skipped_events = 0
-        self._rebuild()
+        self._configured = {c.number for c in config.counters}
         self._displays = Displays(config, self.engine, clock, tz)
+        self._rebuild()
         self._pads = PadControl(config, transport, clock, self._bump)
-        self.ingest = Ingest(store, transport, clock, self._apply, self._pads.answered)
+        self.ingest = Ingest(
+            store,
+            transport,
+            clock,
+            self._apply,
+            self._pads.answered,
+            node_changed=self._pads.node_changed,
+            own_node=config.node,
+        )
         self._revision = 1
         self._waiters: set[asyncio.Future[None]] = set()
         self._publishing: asyncio.Task[None] | None = None
@@ -94,6 +106,7 @@ class BranchService:
             self._publishing.cancel()
             await asyncio.gather(self._publishing, return_exceptions=True)
         await self._pads.stop()
+        self.ingest.close()
         if self._transport.connected:
             self._announce("stopped")
         await self._transport.stop()
@@ -116,7 +129,8 @@ class BranchService:
         now_ms = self._clock.wall_ms()
         ticket = slot.ticket
         names = [self._displays.services[letter] for letter in slot.services]
-        service = self._displays.services[ticket.service] if ticket else None
+        # A ticket may be of a service that the configuration has no longer.
+        service = self._displays.services.get(ticket.service) if ticket else None
         return CounterView(
             revision=self._revision,
             counter=counter,
@@ -150,7 +164,8 @@ class BranchService:
         self._waiters.add(future)
         try:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(future, timeout_s)
+                async with asyncio.timeout(timeout_s):  # wait_for may swallow a cancel
+                    await future
         finally:
             self._waiters.discard(future)
         return self._revision
@@ -158,38 +173,44 @@ class BranchService:
     def health(self) -> dict[str, object]:
         counters = self.ingest.counters
         return {
-            "ok": True,
-            "feed": "online" if self._transport.connected else "offline",
+            "ok": not self._store.failure,
+            "store": self._store.failure or "ok",
+            "mqtt": "online" if self._transport.connected else "offline",
             "version": self._version,
             "waiting": self.engine.waiting(self._displays.services),
             "events": counters.events,
             "duplicates": counters.duplicates,
             "quarantined": counters.quarantined,
+            "bad_messages": counters.bad_messages,
             "failed_commits": counters.failed_commits,
+            "failed_handlers": counters.failed_handlers,
             "skipped_events": self.skipped_events,
+            "unreadable_events": self._store.unreadable,
             "nodes": {name: row.status for name, row in sorted(self.ingest.nodes.items())},
         }
 
     # --- commands ---------------------------------------------------------------------------
 
     async def call_next(self, counter: int, key: str) -> CounterView:
-        return self._once(counter, key, self._call_next)
+        return self._once("ticket.called", counter, key, self._call_next)
 
     async def recall(self, counter: int, key: str) -> CounterView:
-        return self._once(counter, key, self._recall)
+        return self._once("ticket.recalled", counter, key, self._recall)
 
     async def start(self, counter: int, key: str) -> CounterView:
-        return self._once(counter, key, self._start)
+        return self._once("service.started", counter, key, self._start)
 
     async def miss(self, counter: int, key: str) -> CounterView:
-        return self._once(counter, key, self._miss)
+        return self._once("ticket.missed", counter, key, self._miss)
 
     async def finish(self, counter: int, key: str) -> CounterView:
-        return self._once(counter, key, self._finish)
+        return self._once("service.ended", counter, key, self._finish)
 
-    def _once(self, counter: int, key: str, command: Callable[[int, str], None]) -> CounterView:
-        """Carry a command out unless its key was seen."""
-        if key not in self.engine.keys:
+    def _once(
+        self, event_type: str, counter: int, key: str, command: Callable[[int, str], None]
+    ) -> CounterView:
+        """Carry a command out unless this counter's ``key`` made its event already."""
+        if not self.engine.done(event_type, counter, key):
             command(counter, key)
         return self.counter(counter)
 
@@ -224,7 +245,7 @@ class BranchService:
         began_ms = ticket.started_at or ticket.called_at or 0
         nonce = 0
         if self._pads.node_of(counter):
-            nonce = self._clock.random_bits(NONCE_BITS) or 1
+            nonce = self._new_nonce()
         data = EndedData(
             counter=counter,
             key=key,
@@ -234,6 +255,16 @@ class BranchService:
         self._record("service.ended", data, ticket)
         if nonce:
             self._pads.arm(counter, ticket.id, nonce, key)
+
+    def _new_nonce(self) -> int:
+        """One that no visit has: 32 bits meet again after some ten thousand visits."""
+        try:
+            while True:
+                nonce = self._clock.random_bits(NONCE_BITS)
+                if nonce and not self._store.knows_nonce(nonce):
+                    return nonce
+        except SQLAlchemyError as error:
+            raise NotStored("the visits cannot be read; try again") from error
 
     def _current(self, counter: int) -> QueueTicket:
         ticket = self.engine.counters[counter].ticket
@@ -250,18 +281,33 @@ class BranchService:
     # --- the ledger -------------------------------------------------------------------------
 
     def abandon(self, ticket_id: str) -> None:
-        """Note that the holder of a waiting ticket has left. Raises ImpossibleEvent."""
+        """Note that the holder of a waiting ticket has left. Raises KeyError, ImpossibleEvent,
+        NotStored.
+        """
         ticket = self.engine.tickets[ticket_id]
         wait_ms = max(0, self._clock.wall_ms() - ticket.issued_at)
         self._record("ticket.abandoned", AbandonedData(wait_ms=wait_ms), ticket)
 
     def _record(self, event_type: str, data: Payload, ticket: QueueTicket) -> None:
-        """Commit one event of our own with its projections, then change the queue."""
+        """Commit one event of our own with its projections, then change the queue. Raises
+        ImpossibleEvent, NotStored; nothing is changed then.
+        """
+        try:
+            event = self._append(event_type, data, ticket)
+        except SQLAlchemyError as error:
+            log.error("service.not_stored", event_type=event_type, error=self._store.failure)
+            raise NotStored(
+                f"{event_type} of {ticket.number} was not stored ({self._store.failure});"
+                " nothing has changed, try again"
+            ) from error
+        self._apply([event], [])
+
+    def _append(self, event_type: str, data: Payload, ticket: QueueTicket) -> AnyEvent:
         now_ms = self._clock.wall_ms()
         node = self._config.node
         with self._store.transaction() as connection:
             seq, prev = self._store.top(connection, node) or (0, CHAIN_START)
-            event = EVENT_TYPES[event_type](
+            event: AnyEvent = EVENT_TYPES[event_type](  # type: ignore[assignment]
                 id=self._clock.new_id(),
                 src=node,
                 epoch=1,
@@ -272,31 +318,49 @@ class BranchService:
                 sub=ticket.id,
                 data=data,  # type: ignore[call-arg]
             )
+            self.engine.check(event)
             self._store.append_own(connection, event, event_type, now_ms)
-            self._store.project(connection, [event])  # type: ignore[list-item]
-        self._apply([event], [])  # type: ignore[list-item]
+            self._store.project(connection, [event])
+        return event
 
     def _apply(self, events: Sequence[AnyEvent | UnknownEvent], rated: Sequence[str]) -> None:
         for event in events:
             try:
                 self.engine.apply(event)
+                self._displays.note(event)
             except ImpossibleEvent as error:
-                self.skipped_events += 1
-                log.error("queue.impossible", error=str(error))
-            self._displays.note(event)
+                self._skip(event, error)
+            except Exception:
+                # It is committed: those after it must reach the queue all the same.
+                self.ingest.counters.failed_handlers += 1
+                log.exception("service.not_applied", node=event.src, seq=event.seq)
         for ticket in rated:
             self._pads.rated(ticket)
         if events:
             self._bump()
 
     def _rebuild(self) -> None:
-        """The queue as it was: every event of the ledger, folded again."""
-        for event in self._store.events():
-            try:
-                self.engine.apply(event)
-            except ImpossibleEvent as error:
-                self.skipped_events += 1
-                log.error("queue.impossible", error=str(error))
+        """The queue as it was: every event of the ledger, folded again. Raises SQLAlchemyError."""
+        called = set[str]()
+        for event, error in self.engine.rebuild(self._store.events()):
+            if error is not None:
+                self._skip(event, error)
+                continue
+            self._displays.note(event)
+            if isinstance(event, TicketCalled) and event.data.counter not in self._configured:
+                called.add(event.sub or "")
+        returned = [
+            ticket
+            for ticket in called
+            if (found := self.engine.tickets.get(ticket)) and found.phase is TicketPhase.WAITING
+        ]
+        if returned:
+            log.warning("queue.counter_gone", tickets=len(returned))
+            self._store.return_to_line(returned)
+
+    def _skip(self, event: AnyEvent | UnknownEvent, error: ImpossibleEvent) -> None:
+        self.skipped_events += 1
+        log.error("queue.impossible", node=event.src, seq=event.seq, error=str(error))
 
     # --- the feed ---------------------------------------------------------------------------
 
@@ -325,11 +389,16 @@ class BranchService:
     async def _keep_publishing(self) -> None:
         while True:
             self._dirty.clear()
-            if self._transport.connected:
-                for topic, name, payload in self._displays.messages():
-                    self._transport.publish(topic, name, payload)
+            try:
+                if self._transport.connected:
+                    for topic, name, payload in self._displays.messages():
+                        self._transport.publish(topic, name, payload)
+            except Exception:
+                # The next change is another try; a dead task would leave the boards stale.
+                log.exception("displays.not_published")
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), PUBLISH_EVERY_S)
+                async with asyncio.timeout(PUBLISH_EVERY_S):
+                    await self._dirty.wait()
             await asyncio.sleep(0.05)
 
 

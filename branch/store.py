@@ -6,27 +6,39 @@ One transaction holds the inbox row and every projection of it. SQLite runs in W
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from sqlalchemy import (
-    BigInteger,
-    Column,
+    ColumnElement,
     Connection,
-    Integer,
-    String,
-    Table,
     create_engine,
     event,
     insert,
+    inspect,
     select,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from branch.errors import StoreUnusable
+from branch.tables import (
+    OPEN,
+    UNCALLED,
+    UNSTARTED,
+    WAITING,
+    about_table,
+    at_counter,
+    device_table,
+    rating_table,
+    ticket_table,
+    visit_table,
+)
+from sync.errors import BadMessage
 from sync.identity import chain
 from sync.inbox import event_table, metadata, next_place, node_table
 from sync.messages import (
@@ -50,62 +62,13 @@ from sync.messages import (
 )
 
 SCHEMA_VERSION = 1
+SCORES = range(1, 6)
+"""A pad has five keys."""
 
-about_table = Table(
-    "about",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("value", String(64), nullable=False),
-)
+_READING = "reading"
+"""Execution option of a connection that only reads: it needs no write lock."""
 
-ticket_table = Table(
-    "ticket",
-    metadata,
-    Column("id", String(36), primary_key=True),
-    Column("number", String(8), nullable=False),
-    Column("business_date", String(10), nullable=False),
-    Column("service", String(1), nullable=False),
-    Column("segment", String(16), nullable=False),
-    Column("node", String(32), nullable=False),
-    Column("issued_at", BigInteger, nullable=False),
-    Column("paper", String(12), nullable=False, default="pending"),
-    Column("outcome", String(12), nullable=False, default="open"),
-    Column("counter", Integer),
-    Column("called_at", BigInteger),
-    Column("started_at", BigInteger),
-    Column("ended_at", BigInteger),
-)
-
-rating_table = Table(
-    "rating",
-    metadata,
-    Column("event_id", String(36), primary_key=True),
-    Column("ticket", String(36), unique=True),
-    Column("counter", Integer, nullable=False),
-    Column("score_1to5", Integer, nullable=False),
-    Column("kind", String(12), nullable=False),
-    Column("at", BigInteger, nullable=False),
-    Column("interpreter", String(40), nullable=False, default=""),
-)
-
-visit_table = Table(
-    "visit",
-    metadata,
-    Column("nonce", BigInteger, primary_key=True),
-    Column("ticket", String(36), nullable=False),
-    Column("counter", Integer, nullable=False),
-)
-
-device_table = Table(
-    "device",
-    metadata,
-    Column("node", String(32), primary_key=True),
-    Column("device", String(32), primary_key=True),
-    Column("kind", String(16), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("detail", String(80), nullable=False),
-    Column("at", BigInteger, nullable=False),
-)
+log = structlog.get_logger()
 
 
 class Store:
@@ -113,22 +76,54 @@ class Store:
 
     def __init__(self, url: str) -> None:
         """Open or create the database. Raises StoreUnusable."""
+        self.failure = ""
+        """Why the last transaction was not committed, "" when it was."""
+        self.unreadable = 0
+        """Rows of the ledger that this version cannot read; they are kept."""
         try:
+            self.name = name = make_url(url).render_as_string(hide_password=True)
             self._engine = create_engine(url)
-            if self._engine.dialect.name == "sqlite":
-                event.listen(self._engine, "connect", _set_sqlite_pragmas)
+        except NoSuchModuleError:
+            raise StoreUnusable(
+                f"{name}: no database of this kind is known; expected sqlite or postgresql"
+            ) from None
+        except ArgumentError:
+            raise StoreUnusable(
+                "database: not the URL of a database; expected a file name or"
+                " dialect://user@host/name"
+            ) from None
+        except ImportError as error:
+            raise StoreUnusable(f"{name}: its driver is not installed ({error})") from error
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine, "connect", _prepare_sqlite)
+            event.listen(self._engine, "begin", _begin_sqlite)
+        try:
+            self._refuse_other_schema(name)
             metadata.create_all(self._engine)
             with self.transaction() as connection:
+                self._about(connection, "schema", str(SCHEMA_VERSION))
                 self.server_gen = self._about(connection, "server_gen", secrets.token_hex(8))
-                version = self._about(connection, "schema", str(SCHEMA_VERSION))
         except SQLAlchemyError as error:
+            self.close()
             raise StoreUnusable(
-                f"{url}: {error}; is the folder there and writable?"
+                f"{name}: {cause(error)}; is the folder there and writable?"
                 " Keep the file, it is the ledger."
             ) from error
-        if version != str(SCHEMA_VERSION):
+        except StoreUnusable:
+            self.close()
+            raise
+
+    def _refuse_other_schema(self, name: str) -> None:
+        """Before anything is written into a database of another version."""
+        with self.reading() as connection:
+            if not inspect(connection).has_table(about_table.name):
+                return
+            version = connection.execute(
+                select(about_table.c.value).where(about_table.c.name == "schema")
+            ).scalar_one_or_none()
+        if version not in (None, str(SCHEMA_VERSION)):
             raise StoreUnusable(
-                f"{url}: schema {version}, this version knows {SCHEMA_VERSION};"
+                f"{name}: schema {version}, this version knows {SCHEMA_VERSION};"
                 " install the version that wrote it"
             )
 
@@ -138,18 +133,39 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """One transaction: committed (and durable) at the end of the block, or undone."""
-        with self._engine.begin() as connection:
+        """One transaction: committed (and durable) at the end of the block, or undone. Raises
+        SQLAlchemyError; ``failure`` says why until the next one succeeds.
+        """
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            self.failure = cause(error)
+            raise
+        self.failure = ""
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that only reads: it works while nothing can be written."""
+        with self._engine.connect().execution_options(**{_READING: True}) as connection:
             yield connection
 
     def events(self) -> Iterator[AnyEvent | UnknownEvent]:
         """Every event, as the queue must apply them: in the order in which they were committed
-        here.
+        here. A row that cannot be read is left out, counted and logged.
         """
-        with self._engine.connect() as connection:
-            rows = connection.execute(select(event_table.c.raw).order_by(event_table.c.place))
-            for (raw,) in rows:
-                yield decode_event(raw)
+        with self.reading() as connection:
+            rows = connection.execute(
+                select(event_table.c.place, event_table.c.raw).order_by(event_table.c.place)
+            )
+            for place, raw in rows:
+                try:
+                    item = decode_event(raw)
+                except BadMessage as error:
+                    self.unreadable += 1
+                    log.error("store.unreadable_event", place=place, error=str(error))
+                    continue
+                yield item
 
     def top(self, connection: Connection, node: str) -> tuple[int, str] | None:
         """Last sequence number and chain digest of ``node``, None before its first event."""
@@ -170,7 +186,7 @@ class Store:
             )
         )  # fmt: skip
         values = {"epoch": own.epoch, "hw": own.seq, "digest": digest}
-        if own.seq == 1:
+        if self.top(connection, own.src) is None:
             connection.execute(insert(node_table).values(node=own.src, **values))
         else:
             connection.execute(
@@ -178,10 +194,32 @@ class Store:
             )
         return digest
 
+    def knows_nonce(self, nonce: int) -> bool:
+        """Whether a visit has this nonce already. Raises SQLAlchemyError."""
+        with self.reading() as connection:
+            query = select(visit_table.c.nonce).where(visit_table.c.nonce == nonce)
+            return connection.execute(query).one_or_none() is not None
+
+    def return_to_line(self, tickets: Iterable[str]) -> None:
+        """Take back the calls of these open tickets: their counter is no longer configured.
+        Raises SQLAlchemyError.
+        """
+        waiting = {"counter": None, "called_at": None, "started_at": None}
+        with self.transaction() as connection:
+            connection.execute(
+                update(ticket_table)
+                .where(ticket_table.c.id.in_(list(tickets)), ticket_table.c.outcome == "open")
+                .values(**waiting)
+            )
+
     def project(
         self, connection: Connection, events: Sequence[AnyEvent | UnknownEvent]
     ) -> list[str]:
-        """Bring the tables up to ``events``; returns the tickets that got their rating by them."""
+        """Bring the tables up to ``events``; returns the tickets that got their rating by them.
+
+        What the queue would refuse changes nothing here either: an outcome is written once, by an
+        event of the counter that has the ticket.
+        """
         rated: list[str] = []
         for item in events:
             match item:
@@ -198,18 +236,29 @@ class Store:
                 case TicketPrintFailed(data=failed):
                     self._set(connection, item, paper=failed.paper)
                 case TicketVoided():
-                    self._set(connection, item, outcome="voided", ended_at=item.ts)
+                    self._set(connection, item, *UNCALLED, outcome="voided", ended_at=item.ts)
                 case TicketCalled(data=called):
-                    self._set(connection, item, counter=called.counter, called_at=item.ts)
-                case TicketMissed():
-                    self._set(connection, item, outcome="missed", ended_at=item.ts)
+                    self._set(
+                        connection, item, *WAITING, counter=called.counter, called_at=item.ts
+                    )
+                case TicketMissed(data=missed):
+                    self._set(
+                        connection, item, OPEN, at_counter(missed.counter), UNSTARTED,
+                        outcome="missed", ended_at=item.ts,
+                    )  # fmt: skip
                 case TicketAbandoned():
-                    self._set(connection, item, outcome="abandoned", ended_at=item.ts)
-                case ServiceStarted():
-                    self._set(connection, item, started_at=item.ts)
+                    self._set(connection, item, *WAITING, outcome="abandoned", ended_at=item.ts)
+                case ServiceStarted(data=started):
+                    self._set(
+                        connection, item, OPEN, at_counter(started.counter), UNSTARTED,
+                        started_at=item.ts,
+                    )  # fmt: skip
                 case ServiceEnded(data=ended):
-                    self._set(connection, item, outcome="served", ended_at=item.ts)
-                    if ended.nonce:
+                    served = self._set(
+                        connection, item, OPEN, at_counter(ended.counter),
+                        outcome="served", ended_at=item.ts,
+                    )  # fmt: skip
+                    if served and ended.nonce:
                         connection.execute(
                             insert(visit_table).values(
                                 nonce=ended.nonce, ticket=item.sub, counter=ended.counter
@@ -220,8 +269,9 @@ class Store:
                     if ticket is not None:
                         rated.append(ticket)
                 case RatingUnsolicited(data=press):
+                    kind = "unsolicited" if press.score_1to5 in SCORES else "invalid"
                     self._keep_press(
-                        connection, item, press.counter, press.score_1to5, "unsolicited",
+                        connection, item, press.counter, press.score_1to5, kind,
                         press.pad.interpreter,
                     )  # fmt: skip
                 case DeviceChanged():
@@ -240,7 +290,9 @@ class Store:
                 visit_table.c.nonce == data.nonce, visit_table.c.counter == data.counter
             )
         ).one_or_none()
-        if visit is None:
+        if data.score_1to5 not in SCORES:
+            kind, ticket = "invalid", None
+        elif visit is None:
             kind, ticket = "unsolicited", None
         else:
             taken = connection.execute(
@@ -284,10 +336,16 @@ class Store:
         )
 
     @staticmethod
-    def _set(connection: Connection, item: Event, **values: object) -> None:
-        connection.execute(
-            update(ticket_table).where(ticket_table.c.id == item.sub).values(**values)
+    def _set(
+        connection: Connection, item: Event, *only_if: ColumnElement[bool], **values: object
+    ) -> bool:
+        changed = connection.execute(
+            update(ticket_table)
+            .where(ticket_table.c.id == item.sub, *only_if)
+            .values(**values)
+            .returning(ticket_table.c.id)
         )
+        return changed.one_or_none() is not None
 
     @staticmethod
     def _about(connection: Connection, name: str, default: str) -> str:
@@ -300,7 +358,19 @@ class Store:
         return default
 
 
-def _set_sqlite_pragmas(connection: Any, _record: Any) -> None:
+def cause(error: SQLAlchemyError) -> str:
+    """What the database said, without the statement and its parameters."""
+    return str(error.orig if isinstance(error, DBAPIError) else error).splitlines()[0]
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # The driver would begin at the first write only: neither the reads before it nor a savepoint
+    # would belong to the transaction.
+    reading = connection.get_execution_options().get(_READING)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")

@@ -3,6 +3,7 @@ of events.
 """
 
 from branch.queue.discipline import Discipline
-from branch.queue.engine import Counter, Engine, ImpossibleEvent, QueueTicket, TicketPhase
+from branch.queue.engine import Engine, ImpossibleEvent
+from branch.queue.ticket import Counter, QueueTicket, TicketPhase
 
 __all__ = ["Counter", "Discipline", "Engine", "ImpossibleEvent", "QueueTicket", "TicketPhase"]

@@ -17,16 +17,17 @@
 
 Paper news about a ticket past WAITING changes nothing (a slip may come out late); every other pair
 raises
-ImpossibleEvent. Events that the queue does not know are ignored.
+ImpossibleEvent, and so does an event that names another counter than the ticket's. Events that the
+queue does not know are ignored.
 """
 
 import bisect
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 
 from branch.queue.discipline import Discipline
+from branch.queue.ticket import Counter, QueueTicket, TicketPhase
 from sync.messages import (
     AnyEvent,
     ServiceEnded,
@@ -44,70 +45,34 @@ from sync.messages import (
 
 REMEMBERED_KEYS = 10_000
 """Idempotency keys kept: more than a branch's commands of one day."""
+REMEMBERED_FINISHED = 10_000
+"""Finished tickets kept: several days of a branch, for late paper news and for those who ask."""
+
+_PAPER_NEWS = (TicketPrinted, TicketPrintFailed)
+_COMMANDED = (TicketCalled, TicketRecalled, ServiceStarted, TicketMissed, ServiceEnded)
+"""Events that a teller's command made: they carry its counter and its idempotency key."""
 
 
 class ImpossibleEvent(Exception):
     """An event that the ticket's phase or the counter's state cannot meet."""
 
 
-class TicketPhase(Enum):
-    """Where a ticket is."""
-
-    ISSUED = "issued"
-    WAITING = "waiting"
-    CALLED = "called"
-    SERVING = "serving"
-    DONE = "done"
-    MISSED = "missed"
-    VOIDED = "voided"
-    ABANDONED = "abandoned"
-
-
-@dataclass(slots=True)
-class QueueTicket:
-    """One ticket; ``order`` is (issue time, node, sequence number): no two are equal."""
-
-    id: str
-    number: str
-    service: str
-    segment: str
-    order: tuple[int, str, int]
-    phase: TicketPhase = TicketPhase.ISSUED
-    counter: int | None = None
-    calls: int = 0
-    called_at: int | None = None
-    started_at: int | None = None
-
-    @property
-    def issued_at(self) -> int:
-        """Unix time of issue, ms."""
-        return self.order[0]
-
-
-@dataclass(slots=True)
-class Counter:
-    """One counter: the services it serves and the ticket it has."""
-
-    number: int
-    services: tuple[str, ...]
-    ticket: QueueTicket | None = None
-    since: int = 0  # Unix ms: when the present state began
-
-
 _LineKey = tuple[str, str]
+_CommandKey = tuple[str, int, str]
 
 
 @dataclass(slots=True)
 class Engine:
     """``lines`` hold waiting tickets per (service, segment), in order; a head of a line is all
-    that can be next.
+    that can be next. ``keys`` are the commands done, by (event type, counter, idempotency key).
     """
 
     counters: dict[int, Counter]
     discipline: Discipline = field(default_factory=Discipline)
     tickets: dict[str, QueueTicket] = field(default_factory=dict)
     lines: dict[_LineKey, list[QueueTicket]] = field(default_factory=dict)
-    keys: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    keys: OrderedDict[_CommandKey, str] = field(default_factory=OrderedDict)
+    finished: deque[str] = field(default_factory=deque)
 
     @classmethod
     def of(
@@ -150,105 +115,177 @@ class Engine:
         wanted = set(services)
         return sum(len(line) for (service, _), line in self.lines.items() if service in wanted)
 
-    def apply(self, event: AnyEvent | UnknownEvent) -> None:
-        """Fold one event. Raises ImpossibleEvent; the state is then unchanged."""
+    def done(self, event_type: str, counter: int, key: str) -> bool:
+        """Whether the command ``key`` of this counter has made its event already. The same key
+        for another command or at another counter is another intent.
+        """
+        return (event_type, counter, key) in self.keys
+
+    def check(self, event: AnyEvent | UnknownEvent) -> None:
+        """Raise ImpossibleEvent if ``event`` does not fit the state; changes nothing."""
         match event:
             case TicketIssued(data=data):
                 if event.id in self.tickets:
                     raise ImpossibleEvent(f"ticket {data.number} ({event.id}) issued twice")
-                self.tickets[event.id] = QueueTicket(
-                    event.id,
-                    data.number,
-                    data.service,
-                    data.segment,
-                    (event.ts, event.src, event.seq),
-                )
             case TicketPrinted() | TicketPrintFailed():
-                ticket = self._ticket(event)
-                if ticket.phase is TicketPhase.ISSUED:
-                    ticket.phase = TicketPhase.WAITING
-                    line = self.lines.setdefault((ticket.service, ticket.segment), [])
-                    bisect.insort(line, ticket, key=lambda t: t.order)
+                self._ticket(event)
             case TicketVoided():
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.ISSUED, TicketPhase.WAITING)
-                self._leave_line(ticket)
-                ticket.phase = TicketPhase.VOIDED
+                self._expect(event, TicketPhase.ISSUED, TicketPhase.WAITING)
             case TicketAbandoned():
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.WAITING)
-                self._leave_line(ticket)
-                ticket.phase = TicketPhase.ABANDONED
+                self._expect(event, TicketPhase.WAITING)
             case TicketCalled(data=called):
-                self._call(event, self._ticket(event), self._counter(called.counter))
-                self._remember(called.key, event.id)
-            case TicketRecalled(data=data):
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.CALLED)
-                ticket.calls += 1
-                self._remember(data.key, event.id)
-            case ServiceStarted(data=data):
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.CALLED)
-                ticket.phase, ticket.started_at = TicketPhase.SERVING, event.ts
-                self._counter(data.counter).since = event.ts
-                self._remember(data.key, event.id)
-            case TicketMissed(data=data):
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.CALLED)
-                self._free(ticket, TicketPhase.MISSED, event.ts)
-                self._remember(data.key, event.id)
+                ticket = self._expect(event, TicketPhase.WAITING)
+                counter = self.counters.get(called.counter)
+                if counter is None:
+                    raise ImpossibleEvent(f"counter {called.counter} is not configured")
+                if counter.ticket is not None:
+                    raise ImpossibleEvent(
+                        f"counter {counter.number} has {counter.ticket.number},"
+                        f" cannot call {ticket.number}"
+                    )
+            case TicketRecalled(data=at) | ServiceStarted(data=at) | TicketMissed(data=at):
+                self._expect_at(at.counter, self._expect(event, TicketPhase.CALLED), event)
             case ServiceEnded(data=ended):
-                ticket = self._ticket(event)
-                self._expect(ticket, event, TicketPhase.CALLED, TicketPhase.SERVING)
-                self._free(ticket, TicketPhase.DONE, event.ts)
-                self._remember(ended.key, event.id)
+                ticket = self._expect(event, TicketPhase.CALLED, TicketPhase.SERVING)
+                self._expect_at(ended.counter, ticket, event)
             case _:
                 pass
 
-    def _call(self, event: TicketCalled, ticket: QueueTicket, counter: Counter) -> None:
-        self._expect(ticket, event, TicketPhase.WAITING)
-        if counter.ticket is not None:
-            raise ImpossibleEvent(
-                f"counter {counter.number} has {counter.ticket.number},"
-                f" cannot call {ticket.number}"
+    def apply(self, event: AnyEvent | UnknownEvent) -> None:
+        """Fold one event. Raises ImpossibleEvent; the state is then unchanged."""
+        self.check(event)
+        if isinstance(event, TicketIssued):
+            self.tickets[event.id] = QueueTicket(
+                event.id,
+                event.data.number,
+                event.data.service,
+                event.data.segment,
+                (event.ts, event.src, event.seq),
             )
-        self._leave_line(ticket)
-        ticket.phase, ticket.counter = TicketPhase.CALLED, counter.number
-        ticket.calls, ticket.called_at = 1, event.ts
-        counter.ticket, counter.since = ticket, event.ts
+            return
+        ticket = self.tickets.get(event.sub or "")
+        if ticket is None:
+            return
+        if isinstance(event, _PAPER_NEWS):
+            if ticket.phase is TicketPhase.ISSUED:
+                self._join_line(ticket)
+        elif isinstance(event, TicketVoided):
+            self._end(ticket, TicketPhase.VOIDED, event.ts)
+        elif isinstance(event, TicketAbandoned):
+            self._end(ticket, TicketPhase.ABANDONED, event.ts)
+        elif isinstance(event, _COMMANDED):
+            self._carry_out(event, ticket)
+            self._remember(event)
 
-    def _free(self, ticket: QueueTicket, phase: TicketPhase, at: int) -> None:
-        ticket.phase = phase
-        counter = self.counters[ticket.counter or 0]
-        counter.ticket, counter.since = None, at
+    def rebuild(
+        self, events: Iterable[AnyEvent | UnknownEvent]
+    ) -> Iterator[tuple[AnyEvent | UnknownEvent, ImpossibleEvent | None]]:
+        """Fold a ledger, yielding each event and why it was refused, if it was; exhaust it.
+
+        The ledger may speak of counters that the configuration has no longer: what happened there
+        is folded as it was, and a ticket still there at the end is back in its place of the line.
+        """
+        configured = set(self.counters)
+        for event in events:
+            if isinstance(event, TicketCalled):
+                number = event.data.counter
+                self.counters.setdefault(number, Counter(number, ()))
+                ticket = self.tickets.get(event.sub or "")
+                if ticket is not None and ticket.counter not in configured:
+                    self._return_to_line(ticket)
+            try:
+                self.apply(event)
+            except ImpossibleEvent as error:
+                yield event, error
+            else:
+                yield event, None
+        for number in set(self.counters) - configured:
+            ticket = self.counters[number].ticket
+            if ticket is not None:
+                self._return_to_line(ticket)
+            del self.counters[number]
+
+    def _carry_out(
+        self,
+        event: TicketCalled | TicketRecalled | ServiceStarted | TicketMissed | ServiceEnded,
+        ticket: QueueTicket,
+    ) -> None:
+        counter = self.counters[event.data.counter]
+        match event:
+            case TicketCalled():
+                self._leave_line(ticket)
+                ticket.phase, ticket.counter = TicketPhase.CALLED, counter.number
+                ticket.calls, ticket.called_at = 1, event.ts
+                counter.ticket, counter.since = ticket, event.ts
+            case TicketRecalled():
+                ticket.calls += 1
+            case ServiceStarted():
+                ticket.phase, ticket.started_at = TicketPhase.SERVING, event.ts
+                counter.since = event.ts
+            case TicketMissed():
+                self._end(ticket, TicketPhase.MISSED, event.ts)
+            case _:
+                self._end(ticket, TicketPhase.DONE, event.ts)
+
+    def _join_line(self, ticket: QueueTicket) -> None:
+        ticket.phase = TicketPhase.WAITING
+        line = self.lines.setdefault((ticket.service, ticket.segment), [])
+        bisect.insort(line, ticket, key=lambda t: t.order)
 
     def _leave_line(self, ticket: QueueTicket) -> None:
         if ticket.phase is TicketPhase.WAITING:
-            self.lines[ticket.service, ticket.segment].remove(ticket)
+            name = (ticket.service, ticket.segment)
+            self.lines[name].remove(ticket)
+            if not self.lines[name]:
+                del self.lines[name]
+
+    def _return_to_line(self, ticket: QueueTicket) -> None:
+        """Undo the call of a ticket whose counter is gone."""
+        if ticket.phase in (TicketPhase.CALLED, TicketPhase.SERVING):
+            self.counters[ticket.counter or 0].ticket = None
+            ticket.counter = ticket.called_at = ticket.started_at = None
+            ticket.calls = 0
+            self._join_line(ticket)
+
+    def _end(self, ticket: QueueTicket, phase: TicketPhase, at: int) -> None:
+        """The ticket leaves its line or frees its counter; only so many of these are kept."""
+        self._leave_line(ticket)
+        if ticket.phase in (TicketPhase.CALLED, TicketPhase.SERVING):
+            counter = self.counters[ticket.counter or 0]
+            counter.ticket, counter.since = None, at
+        ticket.phase = phase
+        self.finished.append(ticket.id)
+        while len(self.finished) > REMEMBERED_FINISHED:
+            del self.tickets[self.finished.popleft()]
 
     def _ticket(self, event: AnyEvent) -> QueueTicket:
         ticket = self.tickets.get(event.sub or "")
         if ticket is None:
             raise ImpossibleEvent(
-                f"{type(event).__name__} about a ticket never issued: {event.sub}"
+                f"{type(event).__name__} about a ticket never issued, or long ended: {event.sub}"
             )
         return ticket
 
-    def _counter(self, number: int) -> Counter:
-        counter = self.counters.get(number)
-        if counter is None:
-            raise ImpossibleEvent(f"counter {number} is not configured")
-        return counter
-
-    @staticmethod
-    def _expect(ticket: QueueTicket, event: AnyEvent, *phases: TicketPhase) -> None:
+    def _expect(self, event: AnyEvent, *phases: TicketPhase) -> QueueTicket:
+        ticket = self._ticket(event)
         if ticket.phase not in phases:
             raise ImpossibleEvent(
                 f"{type(event).__name__}: {ticket.number} is {ticket.phase.value}"
             )
+        return ticket
 
-    def _remember(self, key: str, event_id: str) -> None:
-        self.keys[key] = event_id
+    @staticmethod
+    def _expect_at(counter: int, ticket: QueueTicket, event: AnyEvent) -> None:
+        if ticket.counter != counter:
+            raise ImpossibleEvent(
+                f"{type(event).__name__}: {ticket.number} is at counter {ticket.counter},"
+                f" not {counter}"
+            )
+
+    def _remember(
+        self, event: TicketCalled | TicketRecalled | ServiceStarted | TicketMissed | ServiceEnded
+    ) -> None:
+        name = str(event.__struct_config__.tag)
+        self.keys[name, event.data.counter, event.data.key] = event.id
         while len(self.keys) > REMEMBERED_KEYS:
             self.keys.popitem(last=False)

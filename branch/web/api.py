@@ -53,6 +53,9 @@ _REFUSED = ResponseSpec(
         "The state does not allow it: busy, nobody_waiting, no_ticket or already_serving"
     ),
 )
+_NOT_STORED = ResponseSpec(
+    Problem, description="The database refuses; nothing has changed, repeat with the same key"
+)
 
 
 def known_counter(branch: Branch, counter: int) -> int:
@@ -89,7 +92,7 @@ def api_routes(branch: Branch) -> Router:
             summary=summary,
             tags=["commands"],
             operation_id=action,
-            responses={400: _BAD_KEY, 404: _UNKNOWN, 409: _REFUSED},
+            responses={400: _BAD_KEY, 404: _UNKNOWN, 409: _REFUSED, 503: _NOT_STORED},
         )
         async def handler(counter: CounterNumber, idempotency_key: IdempotencyKey) -> CounterView:
             return await perform(known_counter(branch, counter), idempotency_key)

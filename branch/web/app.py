@@ -21,6 +21,7 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from branch.errors import NotStored
 from branch.view import Branch, CommandRefused
 from branch.web.api import (
     KEY_EXPECTED,
@@ -104,6 +105,7 @@ def create_app(
         after_exception=[_log_unforeseen],
         exception_handlers={
             CommandRefused: _refused,
+            NotStored: _not_stored,
             UnknownCounter: _unknown_counter,
             ValidationException: _invalid,
             HTTPException: _http_problem,
@@ -225,7 +227,7 @@ _AnyRequest = Request[Any, Any, Any]
 
 
 async def _log_unforeseen(error: Exception, scope: Scope) -> None:
-    if not isinstance(error, HTTPException | CommandRefused | UnknownCounter):
+    if not isinstance(error, HTTPException | CommandRefused | NotStored | UnknownCounter):
         _log.error("no answer for %s", scope["path"], exc_info=error)
 
 
@@ -235,6 +237,12 @@ def _problem(status: int, code: str, message: str) -> Response[Problem]:
 
 def _refused(_: _AnyRequest, error: CommandRefused) -> Response[Problem]:
     return _problem(409, error.code, str(error))
+
+
+def _not_stored(_: _AnyRequest, error: NotStored) -> Response[Problem]:
+    answer = _problem(503, "not_stored", str(error))
+    answer.headers["Retry-After"] = RETRY_LATER_S
+    return answer
 
 
 def _unknown_counter(_: _AnyRequest, error: UnknownCounter) -> Response[Problem]:

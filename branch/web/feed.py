@@ -98,7 +98,10 @@ class Feed:
                     yield self._shared(key, encode)
                     continue
                 try:
-                    await asyncio.wait_for(self._turned.wait(), self._keep_alive_s)
+                    async with asyncio.timeout(
+                        self._keep_alive_s
+                    ):  # wait_for may swallow a cancel
+                        await self._turned.wait()
                 except TimeoutError:
                     yield b": keep-alive\n\n"
         finally:

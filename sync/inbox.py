@@ -36,15 +36,20 @@ from sync.messages import AnyEvent, UnknownEvent, decode_event, unknown_fields
 
 metadata = MetaData()
 
+TS_END = 253_402_300_800_000
+"""10000-01-01 in Unix ms: later times are in no calendar, and far below 64 bits."""
+ID_LENGTH = 36
+"""A UUID as text."""
+
 event_table = Table(
     "event",
     metadata,
     Column("node", String(32), primary_key=True),
     Column("epoch", Integer, primary_key=True),
     Column("seq", BigInteger, primary_key=True),
-    Column("id", String(36), nullable=False),
+    Column("id", String(ID_LENGTH), nullable=False),
     Column("type", String(40), nullable=False),
-    Column("sub", String(36)),
+    Column("sub", String(ID_LENGTH)),
     Column("ts", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
     Column("place", BigInteger, nullable=False),  # order of commit here, over all nodes
@@ -89,6 +94,8 @@ class Accepted:
     early: int = 0
     quarantined: int = 0
     unknown_fields: int = 0
+    known: bool = False
+    """Whether the node had a row before."""
 
 
 class Inbox:
@@ -99,7 +106,7 @@ class Inbox:
         row = connection.execute(select(node_table).where(node_table.c.node == node)).one_or_none()
         if row is None:
             return Accepted()
-        return Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest)
+        return Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest, known=True)
 
     def accept(
         self, connection: Connection, node: str, raws: Sequence[bytes], now_ms: int
@@ -108,22 +115,20 @@ class Inbox:
         acknowledges.
         """
         accepted = self.high_water(connection, node)
-        known = connection.execute(
-            select(node_table.c.node).where(node_table.c.node == node)
-        ).one_or_none()
+        known = accepted.known
         for raw in raws:
             try:
                 event = decode_event(raw)
             except BadMessage as error:
                 self._quarantine(connection, node, now_ms, str(error), raw, accepted)
                 continue
-            if event.src != node:
-                reason = f"src {event.src!r} in a message of {node!r}"
+            reason = _unfit(node, event)
+            if reason:
                 self._quarantine(connection, node, now_ms, reason, raw, accepted)
                 continue
             self._take(connection, node, event, raw, now_ms, accepted)
         values = {"epoch": accepted.epoch, "hw": accepted.hw, "digest": accepted.digest}
-        if known is None:
+        if not known:
             connection.execute(insert(node_table).values(node=node, **values))
         else:
             connection.execute(
@@ -152,7 +157,8 @@ class Inbox:
                     event_table.c.seq == event.seq,
                 )
             ).scalar_one_or_none()
-            if stored == digest:
+            # No row below the mark: its id was there under another place when it came.
+            if stored is None or stored == digest:
                 accepted.duplicates += 1
             else:
                 reason = f"{event.epoch}/{event.seq} is stored with another content"
@@ -197,13 +203,14 @@ class Inbox:
                 digest=digest,
                 raw=raw,
             )
-            .on_conflict_do_nothing()
+            # Ids only: a collision of places or sequence numbers must not pass for a repeat.
+            .on_conflict_do_nothing(index_elements=["id"])
             .returning(event_table.c.id)
         )
         return connection.execute(statement).one_or_none() is not None
 
-    @staticmethod
     def _quarantine(
+        self,
         connection: Connection,
         node: str,
         now_ms: int,
@@ -212,12 +219,28 @@ class Inbox:
         accepted: Accepted,
     ) -> None:
         accepted.quarantined += 1
+        self.set_aside(connection, node, now_ms, reason, raw)
+
+    @staticmethod
+    def set_aside(connection: Connection, node: str, now_ms: int, reason: str, raw: bytes) -> None:
+        """Keep ``raw`` for a technician; the same bytes of a node are kept once."""
         connection.execute(
             _dialect(connection)
             .insert(quarantine_table)
             .values(node=node, digest=chain(raw), received_at=now_ms, reason=reason[:200], raw=raw)
             .on_conflict_do_nothing()
         )
+
+
+def _unfit(node: str, event: AnyEvent | UnknownEvent) -> str:
+    """Why the ledger cannot take the event, "" if it can."""
+    if event.src != node:
+        return f"src {event.src!r} in a message of {node!r}"
+    if not 0 <= event.ts < TS_END:
+        return f"ts {event.ts}: expected Unix ms before the year 10000"
+    if len(event.id) > ID_LENGTH or len(event.sub or "") > ID_LENGTH:
+        return f"id or sub is longer than {ID_LENGTH} characters"
+    return ""
 
 
 def next_place() -> ScalarSelect[int]:

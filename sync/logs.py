@@ -11,7 +11,7 @@ def configure_logging(*, quiet: bool = False) -> None:
     """Set structlog up for a program of ours; ``quiet`` leaves out everything below an error."""
     terminal = sys.stderr.isatty()
     renderer: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if terminal
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
@@ -20,7 +20,9 @@ def configure_logging(*, quiet: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     if not terminal:
-        processors.append(structlog.processors.dict_tracebacks)
+        # Without local variables: they may hold a password or what a customer said.
+        tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        processors.append(structlog.processors.ExceptionRenderer(tracebacks))
     structlog.configure(
         processors=[*processors, renderer],
         wrapper_class=structlog.make_filtering_bound_logger("error" if quiet else "info"),

@@ -14,6 +14,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -32,6 +33,8 @@ CONNECT_TIMEOUT_S = 5.0
 RECONNECT_MIN_S, RECONNECT_MAX_S = 1, 30
 INFLIGHT = 200
 """Unacknowledged publishes of ours; matches the session's window."""
+QUEUED = 2_000
+"""Most publishes that wait for a slow broker; the next one is refused and counted."""
 RECEIVE_MAXIMUM = 1_000
 """Most messages that the broker may have under way to us, so that a slow commit bounds the memory.
 """
@@ -72,13 +75,15 @@ class MqttTransport:
         self._up = False
         self._said_unreachable = False
         self._filters: list[str] = []
-        self._arrived: deque[paho.MQTTMessage] = deque()
+        self._connection = 0
+        self._arrived: deque[tuple[int, paho.MQTTMessage]] = deque()
         self._scheduled = False
         self._on_up: Callable[[], None] = lambda: None
         self._on_down: Callable[[str], None] = lambda _: None
         self._on_messages: Callable[[list[Message]], None] = lambda _: None
         self.failed_callbacks = 0
         self.refused_publishes: dict[int, int] = {}
+        self.unsent_publishes = 0
         client = self._client = paho.Client(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -86,18 +91,20 @@ class MqttTransport:
             manual_ack=True,
         )
         client.max_inflight_messages_set(INFLIGHT)
+        client.max_queued_messages_set(QUEUED)
         client.reconnect_delay_set(RECONNECT_MIN_S, RECONNECT_MAX_S)
         client.connect_timeout = CONNECT_TIMEOUT_S
         if username is not None:
             client.username_pw_set(username, password)
         if will is not None:
             client.will_set(will.name, will.payload, qos=will.topic.qos, retain=will.topic.retain)
-        client.on_socket_open = self._socket_opened
+        client.on_socket_open = self._guard(self._socket_opened)
         client.on_connect = self._guard(self._connected)
         client.on_connect_fail = self._guard(self._connect_failed)
         client.on_disconnect = self._guard(self._disconnected)
         client.on_message = self._guard(self._message)
         client.on_publish = self._guard(self._published)
+        client.on_subscribe = self._guard(self._subscribed)
 
     @property
     def connected(self) -> bool:
@@ -138,10 +145,15 @@ class MqttTransport:
         info = self._client.publish(
             name, payload, qos=topic.qos, retain=topic.retain, properties=properties
         )
-        return info.rc == paho.MQTT_ERR_SUCCESS
+        if info.rc != paho.MQTT_ERR_SUCCESS:
+            self.unsent_publishes += 1
+            return False
+        return True
 
     async def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._arrived.clear()
+        self._scheduled = False
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
         self._client.connect_async(
@@ -164,7 +176,7 @@ class MqttTransport:
 
     def _guard(self, callback: Callable[..., None]) -> Callable[..., None]:
         """An exception in a paho callback would end its thread while it still says that it is
-        connected.
+        connected; one in the event loop would be nobody's.
         """
 
         def guarded(*args: Any) -> None:
@@ -186,6 +198,10 @@ class MqttTransport:
         if reason.is_failure:
             log.error("mqtt.refused", reason=str(reason))
             return
+        self._connection += 1
+        # What the last connection did not get through is stale: an arm command ten minutes later
+        # would ask the wrong customer. Events are sent again by the session, commands are not.
+        self._client.drop_out_messages()
         if self._filters:
             self._subscribe(self._filters)
         self._call(self._came_up)
@@ -207,7 +223,7 @@ class MqttTransport:
         self._call(self._went_down, str(reason))
 
     def _message(self, _c: paho.Client, _u: Any, message: paho.MQTTMessage) -> None:
-        self._arrived.append(message)
+        self._arrived.append((self._connection, message))
         if not self._scheduled:
             self._scheduled = True
             self._call(self._deliver)
@@ -219,13 +235,20 @@ class MqttTransport:
             if code == NOT_AUTHORISED:
                 log.error("mqtt.not_authorised", hint="check the broker's ACL for this node")
 
+    def _subscribed(
+        self, _c: paho.Client, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any
+    ) -> None:
+        for reason in reasons:
+            if reason.is_failure:
+                log.error("mqtt.subscription_refused", reason=str(reason))
+
     def _subscribe(self, filters: list[str] | tuple[str, ...]) -> None:
         self._client.subscribe([(name, SubscribeOptions(qos=1)) for name in filters])
 
     def _call(self, function: Callable[..., None], *args: Any) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(function, *args)
+            loop.call_soon_threadsafe(self._guard(function), *args)
 
     # --- in the event loop ------------------------------------------------------------------
 
@@ -242,7 +265,7 @@ class MqttTransport:
         self._scheduled = False
         messages = []
         while self._arrived:
-            raw = self._arrived.popleft()
+            connection, raw = self._arrived.popleft()
             properties = raw.properties
             messages.append(
                 Message(
@@ -251,12 +274,13 @@ class MqttTransport:
                     retained=raw.retain,
                     response_topic=getattr(properties, "ResponseTopic", None),
                     correlation=getattr(properties, "CorrelationData", None),
-                    done=lambda mid=raw.mid, qos=raw.qos: self._acknowledge(mid, qos),  # type: ignore[misc]
+                    done=partial(self._acknowledge, connection, raw.mid, raw.qos),
                 )
             )
         if messages:
             self._on_messages(messages)
 
-    def _acknowledge(self, mid: int, qos: int) -> None:
-        if self._up and qos:
+    def _acknowledge(self, connection: int, mid: int, qos: int) -> None:
+        # The broker numbers anew on each connection: an old number may be another message's now.
+        if connection == self._connection and self._up and qos:
             self._client.ack(mid, qos)

@@ -22,7 +22,7 @@ from sync.messages import (
     encode,
 )
 from sync.session import Acked, Effect, Report, SendEvents, SendHello, Session, SessionState
-from sync.topics import ACK, CMD, EVT, HELLO, QUEUE, RES, STATE, WELCOME
+from sync.topics import ACK, CMD, EVT, HELLO, QUEUE, RES, STATE, WELCOME, node_of
 from sync.transport import Message, Transport
 
 TICK_S = 0.25
@@ -58,11 +58,12 @@ class Outbox:
         self._on_queue = on_queue
         self._on_online = on_online
         self._session = Session(journal.epoch, journal.acked, journal.top_seq)
-        self._results: dict[str, CommandResult] = {}
+        self._results: dict[str, asyncio.Task[CommandResult]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._progress = asyncio.Event()
         self._busy = asyncio.Event()
         self.bad_messages = 0
+        self.failed_handlers = 0
         self.report = ""
         transport.listen(
             on_up=self._connected, on_down=self._disconnected, on_messages=self._received
@@ -89,9 +90,10 @@ class Outbox:
 
     async def stop(self) -> None:
         """Say goodbye and stop; what is unacknowledged stays in the journal."""
-        for task in list(self._tasks):
+        tasks = [*self._tasks, *self._results.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._transport.connected:
             self._announce("stopped")
         await self._transport.stop()
@@ -113,7 +115,13 @@ class Outbox:
         return self._journal.clock.mono_ms()
 
     def _connected(self) -> None:
-        connect = self._journal.count_connect()
+        try:
+            connect = self._journal.count_connect()
+        except Exception:
+            # On a full disk the journal must still be drained; the number only tells hellos apart.
+            self.failed_handlers += 1
+            log.exception("sync.connect_not_counted", node=self._journal.node)
+            connect = self._session.connect + 1
         self._session.top = self._journal.top_seq
         self._perform(self._session.connected(connect, self._now_ms()))
         self._announce("online")
@@ -136,13 +144,19 @@ class Outbox:
     def _received(self, messages: list[Message]) -> None:
         for message in messages:
             try:
-                self._dispatch(message)
+                if self._dispatch(message):
+                    continue
             except BadMessage as error:
                 self.bad_messages += 1
                 log.warning("sync.bad_message", topic=message.topic, error=str(error))
+            except Exception:
+                # Acks and welcomes come again; one that fails must not take the others with it.
+                self.failed_handlers += 1
+                log.exception("sync.not_handled", topic=message.topic)
             message.done()
 
-    def _dispatch(self, message: Message) -> None:
+    def _dispatch(self, message: Message) -> bool:
+        """Handle one message; True for a command, which is acknowledged when it is done."""
         kind = message.topic.rsplit("/", 1)[-1]
         if message.topic.startswith("bq/1/pub/queue/"):
             self._on_queue(decode(message.payload, QueueState))
@@ -156,42 +170,60 @@ class Outbox:
         elif kind == "cmd":
             command: Command = decode(message.payload, Command)  # type: ignore[arg-type]
             self._spawn(self._serve(command, message))
+            return True
+        return False
 
     async def _serve(self, command: Command, message: Message) -> None:
-        result = self._results.get(command.key)
-        if result is None:
-            try:
-                await self._on_command(command)
-                result = CommandResult(key=command.key, ok=True)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the server must hear of it
-                result = CommandResult(key=command.key, ok=False, error=str(error))
-            self._results[command.key] = result
+        """Carry a command out once, however often it arrives; answer each time."""
+        doing = self._results.get(command.key)
+        if doing is None:
+            doing = self._results[command.key] = asyncio.ensure_future(self._carry_out(command))
             while len(self._results) > REMEMBERED_COMMANDS:
                 del self._results[next(iter(self._results))]
+        result = await doing
+        own = RES.of(node=self._journal.node)
+        asked = message.response_topic
         self._transport.publish(
-            RES,
-            message.response_topic or RES.of(node=self._journal.node),
-            encode(result),
+            RES, asked if asked and node_of(asked) else own, encode(result),
             correlation=message.correlation,
-        )
+        )  # fmt: skip
+        message.done()
+
+    async def _carry_out(self, command: Command) -> CommandResult:
+        try:
+            await self._on_command(command)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the server must hear of it
+            return CommandResult(key=command.key, ok=False, error=str(error))
+        return CommandResult(key=command.key, ok=True)
 
     def _perform(self, effects: list[Effect]) -> None:
+        """Carry effects out, each for itself: what fails now (a full disk) is tried again by the
+        session's own resending.
+        """
         for effect in effects:
-            match effect:
-                case SendHello(connect):
-                    self._busy.set()
-                    self._send_hello(connect)
-                case SendEvents(first, last):
-                    self._busy.set()
-                    rows = self._journal.after(first - 1, last - first + 1)
-                    node = self._journal.node
+            try:
+                self._carry_effect_out(effect)
+            except Exception:
+                self.failed_handlers += 1
+                log.exception("sync.effect_failed", node=self._journal.node)
+
+    def _carry_effect_out(self, effect: Effect) -> None:
+        match effect:
+            case SendHello(connect):
+                self._busy.set()
+                self._send_hello(connect)
+            case SendEvents(first, last):
+                self._busy.set()
+                rows = self._journal.after(first - 1, last - first + 1)
+                node = self._journal.node
+                if rows:
                     self._transport.publish(EVT, EVT.of(node=node), pack(rows))
-                case Acked(hw):
-                    self._journal.mark_acked(hw)
-                    self._progress.set()
-                case Report(code, detail):
-                    self.report = f"{code}: {detail}"
-                    log.error("sync.refused", node=self._journal.node, code=code, detail=detail)
+            case Acked(hw):
+                self._progress.set()
+                self._journal.mark_acked(hw)
+            case Report(code, detail):
+                self.report = f"{code}: {detail}"
+                log.error("sync.refused", node=self._journal.node, code=code, detail=detail)
 
     def _send_hello(self, connect: int) -> None:
         journal = self._journal
@@ -213,7 +245,8 @@ class Outbox:
         beat_ms = self._now_ms()
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._busy.wait(), HEARTBEAT_S)
+                async with asyncio.timeout(HEARTBEAT_S):  # wait_for may swallow a cancel
+                    await self._busy.wait()
             if self._waits_for_server:
                 await asyncio.sleep(TICK_S)
                 self._perform(self._session.tick(self._now_ms()))

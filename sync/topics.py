@@ -7,8 +7,10 @@ docs/protocol-mqtt.md is this one.
 import re
 from dataclasses import dataclass
 
-NODE_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,31}\Z")
-"""Safe in a topic, a file name and a certificate name; no wildcard, no slash."""
+NODE_PATTERN = re.compile(r"(?!(?:pub|srv)\Z)[a-z0-9][a-z0-9-]{0,31}\Z")
+"""Safe in a topic, a file name and a certificate name; no wildcard, no slash. ``pub`` and ``srv``
+are the feed's own.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,7 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = "data"
     band: int = 1
     show_band: bool = False
+    spare_bands: list[int] = []
     screen: ScreenConfig = ScreenConfig()
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
@@ -128,6 +129,10 @@ def _check(config: KioskConfig, path: Path) -> None:
         )
     if not 1 <= config.band <= 9:
         refuse("band", f"{config.band}; expected 1 to 9 (0 is the server's own)")
+    bands = [config.band, *config.spare_bands]
+    for index, band in enumerate(config.spare_bands):
+        if not 1 <= band <= 9 or bands.index(band) != index + 1:
+            refuse(f"spare_bands[{index}]", f"{band}; expected 1 to 9, each band once")
     shortest, longest = TICKET_SCREEN_S
     if not shortest <= config.ticket_screen_s <= longest:
         refuse(

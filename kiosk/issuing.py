@@ -15,7 +15,7 @@ from kiosk.numbering import (
 )
 from sync.clock import Clock
 from sync.errors import JournalFull
-from sync.journal import Journal
+from sync.journal import Journal, Transaction
 from sync.messages import IssuedData, TicketIssued, TicketPrinted, TicketVoided
 
 RESHOW_MS = 60_000
@@ -36,7 +36,8 @@ class Issuer:
         self._journal = journal
         self._clock = clock
         self._today = today
-        self._band, self._show_band = config.band, config.show_band
+        self._bands = (config.band, *config.spare_bands)
+        self._show_band = config.show_band
         self._services = {service.letter: service for service in config.services}
         self._full: dict[str, str] = {}  # letter -> business date on which the last number went
         self._find_full()
@@ -52,15 +53,15 @@ class Issuer:
                 if transaction.request(request) is not None:
                     return flow.Declined("repeated")
                 today = self._business_date()
-                number = next_number(transaction.last_number(today, letter, self._band))
-                transaction.keep_number(today, letter, self._band, number)
+                band, number = self._next(transaction, today, letter)
+                transaction.keep_number(today, letter, band, number)
                 data = IssuedData(
-                    number=display(letter, self._band, number, show_band=self._show_band),
+                    number=display(letter, band, number, show_band=self._shows(band)),
                     service=letter,
                     segment=segment or usual,
                     language=language,
                     business_date=today,
-                    band=self._band,
+                    band=band,
                     request=request,
                 )
                 event = transaction.append("ticket.issued", data, sub="self", request=request)
@@ -71,7 +72,7 @@ class Issuer:
             log.error("ticket.declined", service=letter, error=str(error))
             self._full[letter] = today
             return flow.Declined("numbers_exhausted")
-        if number == LAST_IN_BAND:
+        if (band, number) == (self._bands[-1], LAST_IN_BAND):
             self._full[letter] = today
         return flow.Issued(flow.Ticket(event.id, data.number, letter))
 
@@ -109,8 +110,21 @@ class Issuer:
     def _business_date(self) -> str:
         return business_date(self._today(), self._journal.last_business_date())
 
+    def _next(self, transaction: Transaction, today: str, letter: str) -> tuple[int, int]:
+        """Band and number: the first band that has one left. Raises NumbersExhausted."""
+        for band in self._bands[:-1]:
+            last = transaction.last_number(today, letter, band)
+            if last < LAST_IN_BAND:
+                return band, next_number(last)
+        band = self._bands[-1]
+        return band, next_number(transaction.last_number(today, letter, band))
+
+    def _shows(self, band: int) -> bool:
+        """A spare band is always shown: A999 is followed by A2001, which no A001 can be."""
+        return self._show_band or band != self._bands[0]
+
     def _find_full(self) -> None:
         today = self._business_date()
         for letter in self._services:
-            if self._journal.last_number(today, letter, self._band) >= LAST_IN_BAND:
+            if self._journal.last_number(today, letter, self._bands[-1]) >= LAST_IN_BAND:
                 self._full[letter] = today

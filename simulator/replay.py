@@ -4,10 +4,12 @@ branch server.
 
 import asyncio
 import csv
+import itertools
 import math
 import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,7 +21,6 @@ from branch.config import BranchConfig, CounterConfig
 from branch.config import BranchName as ServerName
 from branch.config import ServiceConfig as ServerService
 from branch.queue import Discipline, TicketPhase
-from branch.view import CommandRefused
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ScreenConfig, ServiceConfig
 from kiosk.flow import Phase
 from kiosk.view import CONTROL_ACKNOWLEDGE, CONTROL_DONE, View
@@ -36,6 +37,8 @@ VIP_SEGMENTS = ("VIP",)
 LEAD_S = 60.0
 """The branch opens this long before the first arrival."""
 DRAIN_S = 60.0
+STUCK_S = 3_600.0
+"""So long after the last service and the last patience has ended nobody may be left."""
 MEMORY_DISK = "/dev/shm"
 """The databases of a replay are thrown away: where there is a disk in memory, commits cost no
 time.
@@ -86,7 +89,10 @@ class Replay:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     memory: Memory = field(default_factory=Memory)
     _view_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _free: deque[int] = field(default_factory=deque)  # counters, the longest free first
+    _medians: dict[str, float] = field(default_factory=dict)
     _settled: int = 0
+    _busy_until_s: float = 0.0
     _day_s: Callable[[], float] = lambda: 0.0
 
     def run(self, folder: Path) -> dict[str, Any]:
@@ -125,6 +131,7 @@ class Replay:
 
     async def _play(self, folder: Path) -> float:
         day, options = self.day, self.options
+        self._medians = day.median_service_s()
         first_s = max(0.0, day.arrivals[0].arrive_s * options.stretch - LEAD_S)
         midnight = datetime.fromisoformat(day.date).replace(tzinfo=UTC)
         midnight_ms = int(midnight.timestamp() * 1000)
@@ -144,32 +151,33 @@ class Replay:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         await world.start()
-        tellers = [
-            asyncio.create_task(self._teller(world, counter))
-            for counter in range(1, options.counters + 1)
-        ]
-        leaving: list[asyncio.Task[None]] = []
         try:
-            for arrival in day.arrivals:
-                await asyncio.sleep(arrival.arrive_s * options.stretch - self._day_s())
-                ticket_id = await self._take_ticket(world, arrival, letters)
-                if arrival.patience_s is not None:
-                    leaving.append(asyncio.create_task(self._leave(world, ticket_id, arrival)))
-            while self._settled < len(day.arrivals):
-                for teller in tellers:
-                    if teller.done():
-                        teller.result()
-                await world.branch.changed(world.branch.revision, DRAIN_S)
-            await asyncio.gather(*leaving)
+            async with asyncio.TaskGroup() as people:
+                people.create_task(self._hall(world, people))
+                for arrival in day.arrivals:
+                    await asyncio.sleep(arrival.arrive_s * options.stretch - self._day_s())
+                    ticket_id = await self._take_ticket(world, arrival, letters)
+                    if arrival.patience_s is not None:
+                        people.create_task(self._leave(world, ticket_id, arrival))
+                await self._until_settled(world)
             if not await world.kiosk.outbox.drained(DRAIN_S):
                 raise SimulatorError("the branch did not acknowledge every event of the kiosk")
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         finally:
-            for task in (*tellers, *leaving):
-                task.cancel()
-            await asyncio.gather(*tellers, *leaving, return_exceptions=True)
             await world.stop()
         self.memory.held = world.held
         return loop.time() - began_s
+
+    async def _until_settled(self, world: World) -> None:
+        """Wait until everybody was served or has left."""
+        while self._settled < len(self.day.arrivals):
+            if self._day_s() > self._busy_until_s + STUCK_S:
+                left = [who.number for who in self.outcomes.values() if not who.outcome]
+                raise SimulatorError(
+                    f"{len(left)} people neither were served nor left: {', '.join(left[:8])}"
+                )
+            await world.branch.changed(world.branch.revision, DRAIN_S)
 
     def _shown(self, _view: View) -> None:
         self._view_changed.set()
@@ -194,37 +202,44 @@ class Replay:
         )
         return ticket.id
 
-    async def _teller(self, world: World, counter: int) -> None:
-        """One teller: call, serve for the recorded time, finish; wait when nobody is there."""
-        branch, medians = world.branch, self.day.median_service_s()
-        stretch = self.options.stretch
-        calls = 0
-        while True:
+    async def _hall(self, world: World, people: asyncio.TaskGroup) -> None:
+        """As long as somebody waits, let the teller that is free the longest call."""
+        branch = world.branch
+        services = {letter for slot in branch.engine.counters.values() for letter in slot.services}
+        calls = itertools.count(1)
+        self._free.extend(branch.counters())
+        while self._settled < len(self.day.arrivals):
             revision = branch.revision
-            calls += 1
-            key = f"{counter}-{calls}"
-            try:
-                await branch.call_next(counter, f"call-{key}")
-            except CommandRefused:
-                await branch.changed(revision, DRAIN_S)
-                continue
-            ticket = branch.engine.counters[counter].ticket
-            assert ticket is not None
-            outcome = self.outcomes[ticket.id]
-            outcome.call_s = outcome.start_s = self._day_s()
-            outcome.counter = counter
-            outcome.wait_s = outcome.call_s - outcome.arrive_s
-            await branch.start(counter, f"start-{key}")
-            service_s = outcome.arrival.service_s or medians[outcome.arrival.service]
-            await asyncio.sleep(service_s * stretch)
-            await branch.finish(counter, f"finish-{key}")
-            outcome.end_s, outcome.outcome = self._day_s(), "SERVED"
-            self._settle()
+            while self._free and branch.engine.waiting(services):
+                counter, key = self._free.popleft(), f"call-{next(calls)}"
+                await branch.call_next(counter, key)
+                people.create_task(self._serve(world, counter, key))
+            await branch.changed(revision, DRAIN_S)
+
+    async def _serve(self, world: World, counter: int, key: str) -> None:
+        """Serve the called ticket for the recorded time."""
+        branch = world.branch
+        ticket = branch.engine.counters[counter].ticket
+        assert ticket is not None
+        outcome = self.outcomes[ticket.id]
+        outcome.call_s = outcome.start_s = self._day_s()
+        outcome.counter = counter
+        outcome.wait_s = outcome.call_s - outcome.arrive_s
+        await branch.start(counter, f"start-{key}")
+        recorded_s = outcome.arrival.service_s or self._medians[outcome.arrival.service]
+        service_s = recorded_s * self.options.stretch
+        self._busy_until_s = max(self._busy_until_s, self._day_s() + service_s)
+        await asyncio.sleep(service_s)
+        await branch.finish(counter, f"finish-{key}")
+        outcome.end_s, outcome.outcome = self._day_s(), "SERVED"
+        self._free.append(counter)
+        self._settle()
 
     async def _leave(self, world: World, ticket_id: str, arrival: Arrival) -> None:
         """Lose patience after the recorded time, unless called before."""
         branch, outcome = world.branch, self.outcomes[ticket_id]
         leave_s = outcome.arrive_s + (arrival.patience_s or 0.0) * self.options.stretch
+        self._busy_until_s = max(self._busy_until_s, leave_s)
         await asyncio.sleep(leave_s - self._day_s())
         while (ticket := branch.engine.tickets.get(ticket_id)) is None or (
             ticket.phase is TicketPhase.ISSUED
@@ -237,6 +252,7 @@ class Replay:
             self._settle()
 
     def _settle(self) -> None:
+        self._busy_until_s = max(self._busy_until_s, self._day_s())
         self._settled += 1
         self.progress(self._settled, len(self.day.arrivals))
 
@@ -273,6 +289,7 @@ def _kiosk(letters: dict[str, str]) -> KioskConfig:
     return KioskConfig(
         node="kiosk-1",
         production=False,
+        spare_bands=list(range(2, 10)),  # a recorded day may have more than 999 of a kind
         branch=BranchName(zh="回放", en="Replay"),
         services=[ServiceConfig(letter, name, name) for name, letter in letters.items()],
         printer=PrinterConfig(address="tcp://127.0.0.1:9100"),

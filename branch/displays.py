@@ -43,9 +43,7 @@ class Displays:
     def note(self, event: AnyEvent | UnknownEvent) -> None:
         """An event that the queue has taken: a call, or a repeated one, is the newest call."""
         if isinstance(event, TicketCalled | TicketRecalled):
-            ticket = self._engine.tickets.get(event.sub or "")
-            if ticket is None:
-                return
+            ticket = self._engine.tickets[event.sub or ""]
             calls = [call for call in self._calls if call.number != ticket.number]
             self._calls = deque(calls, maxlen=RECENT_CALLS)
             self._calls.appendleft(

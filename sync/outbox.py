@@ -203,9 +203,9 @@ class Outbox:
         for effect in effects:
             try:
                 self._carry_effect_out(effect)
-            except Exception:
+            except Exception as error:  # noqa: BLE001 - one line each: a full disk fails them all
                 self.failed_handlers += 1
-                log.exception("sync.effect_failed", node=self._journal.node)
+                log.error("sync.effect_failed", node=self._journal.node, error=repr(error))
 
     def _carry_effect_out(self, effect: Effect) -> None:
         match effect:

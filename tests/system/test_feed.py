@@ -198,19 +198,24 @@ async def test_the_broker_sends_no_more_than_is_acknowledged(
 
 async def test_what_a_dead_connection_did_not_get_through_is_dropped(broker: Mosquitto) -> None:
     """An arm command must not reach its pad minutes later, for another customer."""
-    async with Client(broker, "one", NOTE_NAME) as one, Client(broker, "two") as two:
-        await ready(one)
+    kept = Topic(NOTE.pattern, qos=1, retain=True, expiry_s=None)
+    mark = NOTE.of(node="mark")
+    async with Client(broker, "one") as one, Client(broker, "two", mark) as two:
+        await ready(two, at=mark)
         os.kill(broker.pid, signal.SIGSTOP)
-        assert two.say("stale")
+        assert one.transport.publish(kept, NOTE_NAME, b"stale")
         os.kill(broker.pid, signal.SIGKILL)
         await until(lambda: one.downs and two.downs)
-        assert two.say("not sent at all") is False
+        assert one.say("not sent at all") is False
         start_again(broker)
         await until(lambda: one.ups == 2 and two.ups == 2)
-        await ready(one)
-        assert two.say("fresh")
-        await until(lambda: one.texts)
-        assert one.texts == ["fresh"]
+        await ready(two, at=mark)
+        one.transport.publish(NOTE, mark, b"fresh")  # whatever was left would go first
+        await until(lambda: two.texts == ["fresh"])
+        async with Client(broker, "late", NOTE_NAME) as late:
+            late.say("echo")
+            await until(lambda: late.texts)
+            assert late.texts == ["echo"]
 
 
 async def test_waiting_publishes_are_bounded(

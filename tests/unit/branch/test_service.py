@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from litestar.testing import AsyncTestClient
+from sqlalchemy.exc import OperationalError
 
 from branch.config import CounterConfig
 from branch.errors import NotStored
@@ -315,6 +316,42 @@ async def test_a_nonce_is_never_used_twice(tmp_path: Path) -> None:
             await bench.branch.call_next(1, f"c{n}")
             await bench.branch.finish(1, f"f{n}")
         assert bench.rows("visit ORDER BY nonce", "nonce, counter") == [(7, 1), (8, 1)]
+
+
+@on_virtual_time
+async def test_visits_that_cannot_be_read_refuse_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with BranchBench(tmp_path) as bench:
+        await bench.kiosk.tickets("A001")
+        await bench.branch.call_next(1, "c")
+
+        def fail(_: int) -> bool:
+            raise OperationalError("SELECT", {}, Exception("disk I/O error"))
+
+        with monkeypatch.context() as broken:
+            broken.setattr(bench.store, "knows_nonce", fail)
+            with pytest.raises(NotStored, match="visits cannot be read"):
+                await bench.branch.finish(1, "f")
+        assert (await bench.branch.finish(1, "f")).state is CounterState.FREE
+
+
+@on_virtual_time
+async def test_the_displays_go_on_after_a_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with BranchBench(tmp_path) as bench:
+
+        def fail() -> list[object]:
+            raise RuntimeError("a mistake of ours")
+
+        with monkeypatch.context() as broken:
+            broken.setattr(bench.branch._displays, "messages", fail)
+            await bench.kiosk.tickets("A001")
+        before = bench.broker.published
+        await bench.branch.call_next(1, "c")
+        await settle()
+        assert bench.broker.published >= before + 3  # two queues and the board
 
 
 @on_virtual_time

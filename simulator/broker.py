@@ -10,15 +10,19 @@ control.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sync.mqtt import Will
 from sync.topics import Topic
 from sync.transport import Message
 
 
+@lru_cache(4096)
 def matches(topic_filter: str, name: str) -> bool:
-    """Whether an MQTT filter with + and # takes ``name``."""
+    """Whether an MQTT filter with + and # takes ``name`` (MQTT 5 §4.7: not ``$…`` at the top)."""
     wanted, levels = topic_filter.split("/"), name.split("/")
+    if name.startswith("$") and wanted[0] in ("+", "#"):
+        return False
     for index, part in enumerate(wanted):
         if part == "#":
             return True
@@ -59,8 +63,10 @@ class LocalBroker:
     def send(self, topic: Topic, publish: _Publish) -> None:
         """Deliver to everybody whose filter matches; keep it if the topic retains."""
         self.published += 1
-        if topic.retain:
+        if topic.retain and publish.payload:
             self._retained[publish.name] = publish
+        elif topic.retain:
+            self._retained.pop(publish.name, None)  # an empty payload clears (MQTT 5 §3.3.1.3)
         for client in list(self._clients):
             if client.wants(publish.name):
                 client.deliver(publish, retained=False)
@@ -124,8 +130,9 @@ class LocalTransport:
             return
         self._up = True
         self._broker.attach(self)
+        filters = tuple(self._filters)  # what on_up subscribes is replayed by subscribe itself
         self._on_up()
-        self._broker.replay_retained(self, tuple(self._filters))
+        self._broker.replay_retained(self, filters)
 
     async def stop(self) -> None:
         if self._up:

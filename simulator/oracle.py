@@ -70,12 +70,17 @@ def audit(branch_db: Path, journals: list[Path], memory: Memory) -> Audit:
         tickets = [dict(row) for row in db.execute("SELECT * FROM ticket")]
         ratings = [dict(row) for row in db.execute("SELECT * FROM rating")]
         stored = Counter(row[0] for row in db.execute("SELECT id FROM event"))
+        sources = {row[0]: row[1] for row in db.execute("SELECT id, node FROM event")}
         places = Counter(
             (row[0], row[1], row[2]) for row in db.execute("SELECT node, epoch, seq FROM event")
         )
     db.close()
     journalled = _journalled(journals)
     _count_events(result, journalled, stored, places)
+    nodes = {_owner(path) for path in journals}
+    invented = [e for e, node in sources.items() if node in nodes and e not in journalled]
+    if invented:
+        result.violations.append(f"{len(invented)} stored events were never journalled")
     _count_tickets(result, tickets, memory)
     _count_ratings(result, ratings, memory)
     return result
@@ -88,6 +93,13 @@ def _journalled(journals: list[Path]) -> Counter[str]:
             found.update(row[0] for row in db.execute("SELECT id FROM event"))
         db.close()
     return found
+
+
+def _owner(journal: Path) -> str:
+    with sqlite3.connect(f"file:{journal}?mode=ro", uri=True) as db:
+        (node,) = db.execute("SELECT value FROM meta WHERE name = 'node'").fetchone()
+    db.close()
+    return str(node)
 
 
 def _count_events(
@@ -137,6 +149,11 @@ def _count_tickets(result: Audit, tickets: list[dict[str, Any]], memory: Memory)
     printed_only = sorted(
         {t["number"] for t in tickets if t["paper"] == "printed"} - set(memory.held)
     )
+    denied = sorted(
+        {t["number"] for t in tickets if t["paper"] == "not_printed"} & set(memory.held)
+    )
+    if denied:
+        result.violations.append(f"said not to be printed, but held: {_some(denied)}")
     if doubled:
         result.violations.append(f"numbers given twice: {_some(doubled)}")
     if ghosts:

@@ -5,6 +5,7 @@ patience.
 import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import date as date_type
 from pathlib import Path
 from statistics import median
 
@@ -16,6 +17,10 @@ COLUMNS = (
 )  # fmt: skip
 DAY_S = 86_400
 SERVED, ABANDONED = "SERVED", "ABANDONED"
+USUAL_SERVICE_S = 180.0
+"""The mean of a recorded bank call centre: for a day on which nobody was served."""
+FIRST_YEAR = 1970
+"""Times are Unix time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +58,15 @@ class RecordedDay:
 
     def median_service_s(self) -> dict[str, float]:
         """Median service time by service, over the rows that were served; a service without any
-        takes the day's.
+        takes the day's, a day without any 180 s.
         """
-        served = [a for a in self.arrivals if a.service_s is not None]
-        overall = median([a.service_s or 0.0 for a in served]) if served else 0.0
-        result = {}
-        for service in {a.service for a in self.arrivals}:
-            own = [a.service_s for a in served if a.service == service and a.service_s]
-            result[service] = median(own) if own else overall
-        return result
+        served: dict[str, list[float]] = {arrival.service: [] for arrival in self.arrivals}
+        for arrival in self.arrivals:
+            if arrival.service_s is not None:
+                served[arrival.service].append(arrival.service_s)
+        everything = [service_s for times in served.values() for service_s in times]
+        overall = median(everything) if everything else USUAL_SERVICE_S
+        return {service: median(times) if times else overall for service, times in served.items()}
 
 
 def parse_map(options: Iterable[str]) -> dict[str, str]:
@@ -88,7 +93,7 @@ def read(path: Path, *, date: str | None, names: Mapping[str, str] | None = None
         raise BadInput(f"{path}: there is no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadInput(f"{path}: cannot be read as CSV in UTF-8: {error}") from error
-    dates = sorted({row[columns["date"]] or "" for _, row in table} - {""})
+    dates = sorted({_text(row, columns["date"]) for _, row in table} - {""})
     if date is None:
         if len(dates) != 1:
             raise BadInput(
@@ -97,9 +102,11 @@ def read(path: Path, *, date: str | None, names: Mapping[str, str] | None = None
         date = dates[0]
     elif date not in dates:
         raise BadInput(f"{path}: nothing on {date}; it has: {_some(dates)}")
+    if not _is_date(date):
+        raise BadInput(f"{path}: the date {date!r} is not written YYYY-MM-DD")
     day = RecordedDay(date)
     for line, row in table:
-        if row[columns["date"]] not in (date, "", None):
+        if _text(row, columns["date"]) not in (date, ""):
             continue
         try:
             day.arrivals.append(_arrival(line, {k: row[v] for k, v in columns.items()}))
@@ -126,10 +133,10 @@ def _columns(path: Path, present: Iterable[str], names: Mapping[str, str]) -> di
 
 def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
     for name in ("date", "service", "outcome"):
-        if not (row[name] or "").strip():
+        if not _text(row, name):
             raise ValueError(f"{name} is missing")
     arrive_s = _seconds(row, "arrive_s")
-    outcome = (row["outcome"] or "").strip().upper()
+    outcome = _text(row, "outcome").upper()
     service_s = patience_s = None
     if outcome == SERVED:
         service_s = _seconds(row, "end_s") - _seconds(row, "start_s")
@@ -143,9 +150,9 @@ def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
         raise ValueError(f"outcome {outcome!r}; expected {SERVED} or {ABANDONED}")
     return Arrival(
         line=line,
-        ticket=(row["ticket"] or "").strip(),
-        service=(row["service"] or "").strip(),
-        segment=(row["segment"] or "").strip() or "ORD",
+        ticket=_text(row, "ticket"),
+        service=_text(row, "service"),
+        segment=_text(row, "segment") or "ORD",
         arrive_s=arrive_s,
         service_s=service_s,
         patience_s=patience_s,
@@ -153,7 +160,7 @@ def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
 
 
 def _seconds(row: Mapping[str, str | None], name: str) -> float:
-    text = (row[name] or "").strip()
+    text = _text(row, name)
     if not text:
         raise ValueError(f"{name} is missing")
     try:
@@ -163,6 +170,19 @@ def _seconds(row: Mapping[str, str | None], name: str) -> float:
     if not 0 <= value <= 2 * DAY_S:
         raise ValueError(f"{name} {text} is not a second of the day")
     return value
+
+
+def _text(row: Mapping[str, str | None], name: str) -> str:
+    """The field without spaces around it, "" where the row is too short to have it."""
+    return (row[name] or "").strip()
+
+
+def _is_date(text: str) -> bool:
+    try:
+        day = date_type.fromisoformat(text)
+    except ValueError:
+        return False
+    return day.isoformat() == text and day.year >= FIRST_YEAR
 
 
 def _some(dates: list[str]) -> str:

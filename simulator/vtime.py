@@ -24,6 +24,10 @@ from sync.clock import Clock
 _T = TypeVar("_T")
 
 BOOT = "simulated"
+RESOLUTION_S = 1e-6
+"""What asyncio adds to "now" when it looks for due timers. Its own 1 ns vanishes in a float beyond
+97 days: then the timer that the clock has jumped to is never due.
+"""
 
 
 class Deadlock(RuntimeError):
@@ -57,12 +61,14 @@ class PacedLoop(asyncio.SelectorEventLoop):
     """
 
     def __init__(self, speed: float = math.inf) -> None:
-        if not speed > 0:
-            raise ValueError(f"speed {speed}: expected more than 0")
         self._paced = _PacedSelector()
         self._paced.speed = speed
         self._began_s = time.monotonic()
         super().__init__(self._paced)
+        if not speed > 0:
+            self.close()
+            raise ValueError(f"speed {speed}: expected more than 0")
+        self._clock_resolution = RESOLUTION_S
 
     def time(self) -> float:
         """Virtual seconds since the loop was made."""

@@ -291,4 +291,5 @@ class CorePad:
                         await self._link.write(bytes(buffer[:size]))
             rest_s = max(self._core.rest_ms(self._ticks()), 1) / 1000
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), rest_s)
+                async with asyncio.timeout(rest_s):  # wait_for may swallow a cancel
+                    await self._moved.wait()

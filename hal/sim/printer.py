@@ -190,6 +190,9 @@ class SimPrinter:
         """Take bytes from the line, return what the printer says (bench verbs' answers too)."""
         for byte in data:
             self.received += 1
+            if byte != DLE and not self._real_time:  # no real-time command begins so
+                self._keep(byte)
+                continue
             self._real_time.append(byte)
             while self._real_time and not self._matches():
                 self._keep(self._real_time.pop(0))

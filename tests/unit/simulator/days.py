@@ -52,10 +52,12 @@ def write(folder: Path, people: Sequence[Person]) -> Path:
 
 
 def busy_day(rng: random.Random, people: int) -> list[Person]:
-    """A day that keeps three counters busy: every fifth would leave, every fourth is VIP."""
+    """A day that keeps three counters busy: every fifth would leave, every fourth is VIP. At its
+    end three long services are in the way of somebody impatient.
+    """
     arrive_s, found = 9 * 3600.0, []
     for _ in range(people):
-        arrive_s += rng.expovariate(1 / 55)
+        arrive_s += rng.expovariate(1 / 46)
         patient = rng.random() < 0.8
         found.append(
             Person(
@@ -66,4 +68,5 @@ def busy_day(rng: random.Random, people: int) -> list[Person]:
                 rng.choice(("VIP", "ORD", "ORD", "ORD")),
             )
         )
-    return found
+    found += [Person(round(arrive_s, 3) + number / 8, 300) for number in (1, 2, 3)]
+    return [*found, Person(round(arrive_s, 3) + 0.5, None, 5)]

@@ -50,6 +50,7 @@ class PressKeeper:
         self._appended = appended
         self._missing = missing
         self._visits: dict[int, _Visit] = {}
+        self._said_missing: set[int] = set()  # one log line for each time away
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -92,9 +93,12 @@ class PressKeeper:
         try:
             await pad.open()
         except HalError as error:
-            log.warning("pad.unavailable", counter=counter, error=str(error))
+            if counter not in self._said_missing:
+                self._said_missing.add(counter)
+                log.warning("pad.unavailable", counter=counter, error=str(error))
             self._missing(counter)
             return False
+        self._said_missing.discard(counter)
         return True
 
     async def _attend(self, counter: int, pad: RatingPad, *, opened: bool) -> None:

@@ -16,7 +16,7 @@ COUNTERS: dict[int, tuple[str, ...]] = {
 }
 MIX = {"A": 0.42, "B": 0.30, "C": 0.12, "D": 0.10, "P": 0.06}
 ARRIVALS_PER_HOUR = 66.0
-SERVICE_S = 130.0
+SERVICE_S = 150.0
 RATING_SHARE = 0.7
 
 SERVICES = (

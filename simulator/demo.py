@@ -48,7 +48,7 @@ CHROMIUM_S = 60.0
 CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--hide-scrollbars", "--window-size=1920,1080",
+    "--hide-scrollbars", "--window-size=1920,1080", "--force-prefers-reduced-motion",
 )  # fmt: skip
 
 

@@ -139,8 +139,11 @@ def _count_tickets(result: Audit, tickets: list[dict[str, Any]], memory: Memory)
     numbers = Counter((ticket["business_date"], ticket["number"]) for ticket in tickets)
     seen = set(memory.shown) | set(memory.held)
     doubled = {number for (_, number), count in numbers.items() if count > 1}
-    doubled |= {number for number, count in Counter(memory.held).items() if count > 1}
-    doubled |= {number for number, count in Counter(memory.shown).items() if count > 1}
+    # A number comes again with the next business date: once a date is what people may hold.
+    dates = Counter(number for _, number in numbers)
+    for remembered in (memory.held, memory.shown):
+        times = Counter(remembered)
+        doubled |= {number for number, count in times.items() if count > max(1, dates[number])}
     result.duplicate_numbers = len(doubled)
     ghosts = [t for t in tickets if t["number"] not in seen and t["outcome"] != "voided"]
     result.ghost_tickets = len(ghosts)

@@ -176,3 +176,17 @@ def test_the_diary_of_the_people(tmp_path: Path) -> None:
     path = tmp_path / "diary.jsonl"
     path.write_text("\n".join(map(json.dumps, entries)), "utf-8")
     assert Memory.of(path) == Memory(1, ["A001"], ["A001"], [(2, 4)])
+
+
+def test_the_same_number_on_two_business_dates_is_two_tickets(day: Day) -> None:
+    first, second = day.memory.held[:2]
+    day.branch(
+        "UPDATE ticket SET number = ?, business_date = '2031-01-01' WHERE number = ?",
+        first,
+        second,
+    )
+    for remembered in (day.memory.held, day.memory.shown):
+        remembered[remembered.index(second)] = first
+    assert day.audit().duplicate_numbers == 0
+    day.branch("UPDATE ticket SET business_date = '2031-01-01'")
+    assert day.audit().duplicate_numbers == 1

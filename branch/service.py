@@ -319,7 +319,7 @@ class BranchService:
                 data=data,  # type: ignore[call-arg]
             )
             self.engine.check(event)
-            self._store.append_own(connection, event, event_type, now_ms)
+            self._store.append_own(connection, event, now_ms)
             self._store.project(connection, [event])
         return event
 

@@ -40,7 +40,7 @@ from branch.tables import (
 )
 from sync.errors import BadMessage
 from sync.identity import chain
-from sync.inbox import event_table, metadata, next_place, node_table
+from sync.inbox import event_row, event_table, keep_mark, metadata, node_table
 from sync.messages import (
     AnyEvent,
     DeviceChanged,
@@ -174,24 +174,13 @@ class Store:
         ).one_or_none()
         return None if row is None else (row.hw, row.digest)
 
-    def append_own(self, connection: Connection, own: Event, event_type: str, now_ms: int) -> str:
+    def append_own(self, connection: Connection, own: Event, now_ms: int) -> str:
         """Add an event of the server itself to the ledger; returns the chain digest after it."""
         raw = encode(own)
         digest = chain(raw)
-        connection.execute(
-            insert(event_table).values(
-                node=own.src, epoch=own.epoch, seq=own.seq, id=own.id, type=event_type,
-                sub=own.sub, ts=own.ts, received_at=now_ms,
-                place=next_place(), digest=digest, raw=raw,
-            )
-        )  # fmt: skip
-        values = {"epoch": own.epoch, "hw": own.seq, "digest": digest}
-        if self.top(connection, own.src) is None:
-            connection.execute(insert(node_table).values(node=own.src, **values))
-        else:
-            connection.execute(
-                update(node_table).where(node_table.c.node == own.src).values(**values)
-            )
+        row = event_row(own.src, own, digest, raw, now_ms)
+        connection.execute(insert(event_table).values(row))
+        keep_mark(connection, own.src, own.epoch, own.seq, digest)
         return digest
 
     def knows_nonce(self, nonce: int) -> bool:

@@ -24,15 +24,13 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     func,
-    insert,
     select,
-    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
 from sync.errors import BadMessage
 from sync.identity import CHAIN_START, chain
-from sync.messages import AnyEvent, UnknownEvent, decode_event, unknown_fields
+from sync.messages import AnyEvent, Event, UnknownEvent, decode_event, unknown_fields
 
 metadata = MetaData()
 
@@ -94,8 +92,6 @@ class Accepted:
     early: int = 0
     quarantined: int = 0
     unknown_fields: int = 0
-    known: bool = False
-    """Whether the node had a row before."""
 
 
 class Inbox:
@@ -106,7 +102,7 @@ class Inbox:
         row = connection.execute(select(node_table).where(node_table.c.node == node)).one_or_none()
         if row is None:
             return Accepted()
-        return Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest, known=True)
+        return Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest)
 
     def accept(
         self, connection: Connection, node: str, raws: Sequence[bytes], now_ms: int
@@ -115,7 +111,6 @@ class Inbox:
         acknowledges.
         """
         accepted = self.high_water(connection, node)
-        known = accepted.known
         for raw in raws:
             try:
                 event = decode_event(raw)
@@ -127,13 +122,7 @@ class Inbox:
                 self._quarantine(connection, node, now_ms, reason, raw, accepted)
                 continue
             self._take(connection, node, event, raw, now_ms, accepted)
-        values = {"epoch": accepted.epoch, "hw": accepted.hw, "digest": accepted.digest}
-        if not known:
-            connection.execute(insert(node_table).values(node=node, **values))
-        else:
-            connection.execute(
-                update(node_table).where(node_table.c.node == node).values(**values)
-            )
+        keep_mark(connection, node, accepted.epoch, accepted.hw, accepted.digest)
         return accepted
 
     def _take(
@@ -190,19 +179,7 @@ class Inbox:
         statement = (
             _dialect(connection)
             .insert(event_table)
-            .values(
-                node=node,
-                epoch=event.epoch,
-                seq=event.seq,
-                id=event.id,
-                type=type_of(event),
-                sub=event.sub,
-                ts=event.ts,
-                received_at=now_ms,
-                place=next_place(),
-                digest=digest,
-                raw=raw,
-            )
+            .values(event_row(node, event, digest, raw, now_ms))
             # Ids only: a collision of places or sequence numbers must not pass for a repeat.
             .on_conflict_do_nothing(index_elements=["id"])
             .returning(event_table.c.id)
@@ -243,6 +220,36 @@ def _unfit(node: str, event: AnyEvent | UnknownEvent) -> str:
     return ""
 
 
+def event_row(
+    node: str, event: Event | UnknownEvent, digest: str, raw: bytes, now_ms: int
+) -> dict[str, Any]:
+    """The ledger's row for ``event`` as it was encoded, at the next place."""
+    return {
+        "node": node,
+        "epoch": event.epoch,
+        "seq": event.seq,
+        "id": event.id,
+        "type": type_of(event),
+        "sub": event.sub,
+        "ts": event.ts,
+        "received_at": now_ms,
+        "place": next_place(),
+        "digest": digest,
+        "raw": raw,
+    }
+
+
+def keep_mark(connection: Connection, node: str, epoch: int, hw: int, digest: str) -> None:
+    """Note where ``node`` stands, whether or not it was heard of before."""
+    values = {"epoch": epoch, "hw": hw, "digest": digest}
+    connection.execute(
+        _dialect(connection)
+        .insert(node_table)
+        .values(node=node, **values)
+        .on_conflict_do_update(index_elements=["node"], set_=values)
+    )
+
+
 def next_place() -> ScalarSelect[int]:
     """The place of the next event in the order of commit; the server is the only writer."""
     return select(func.coalesce(func.max(event_table.c.place), 0) + 1).scalar_subquery()
@@ -253,7 +260,7 @@ def _dialect(connection: Connection) -> Any:
     return sqlite if connection.dialect.name == "sqlite" else postgresql
 
 
-def type_of(event: AnyEvent | UnknownEvent) -> str:
+def type_of(event: Event | UnknownEvent) -> str:
     """The event's wire name."""
     if isinstance(event, UnknownEvent):
         return event.type

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from sync.settings import SettingsError, load
+from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
 HIGHEST_PORT = 65_535
@@ -32,13 +32,6 @@ class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
     port: int = 8080
     port_search: bool = False
-
-
-class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where mosquitto listens."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
 
 
 class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,7 +11,7 @@ import msgspec
 from hal.link import parse_address
 from hal.registry import BACKENDS
 from kiosk.view import LANGUAGES
-from sync.settings import SettingsError, load
+from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
 TICKET_SCREEN_S = (5.0, 120.0)
@@ -42,13 +42,6 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pixel_pitch_mm: float = 0.2479
     fullscreen: bool = True
     language: str = "zh_CN"
-
-
-class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where mosquitto listens."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
 
 
 class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

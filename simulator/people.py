@@ -139,7 +139,8 @@ class People:
             if end_s is not None:
                 pause_s = min(pause_s, max(0.0, end_s - loop.time()))
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._told.wait(), pause_s)
+                async with asyncio.timeout(pause_s):  # wait_for may swallow a cancel
+                    await self._told.wait()
             if self._told.is_set() or (end_s is not None and loop.time() >= end_s):
                 return
             self._line.put_nowait(chance.choices(letters, weights)[0])

@@ -29,6 +29,13 @@ class SettingsError(Exception):
     """The file cannot be used; the message names file, key, what was expected and what to do."""
 
 
+class BrokerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where mosquitto listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+
+
 def load(path: Path, expected: type[_S]) -> _S:
     """Read ``path`` as ``expected``. Raises SettingsError."""
     try:

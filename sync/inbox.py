@@ -1,108 +1,103 @@
 """The server's end of the ledger: each event once, in order, in the caller's transaction.
 
 The high-water mark of a node is the last sequence number below which nothing is missing. Events
-above a gap
-are not taken: the device sends them again from the mark. An event that is there already counts as
-a
-duplicate; the same place with other content is quarantined, never dropped.
+above a gap are not stored: they are kept in memory until the gap is filled, and the gap is told
+to the device. An event that is there already counts as a duplicate; the same place or the same id
+with another content is quarantined, never dropped. A node's new epoch begins with its first event:
+what it holds is recognised by the ids.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    ScalarSelect,
-    String,
-    Table,
-    UniqueConstraint,
-    func,
-    select,
-)
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, func, select
 
+from sync.crashpoint import reach
 from sync.errors import BadMessage
 from sync.identity import CHAIN_START, chain
-from sync.messages import AnyEvent, Event, UnknownEvent, decode_event, unknown_fields
-
-metadata = MetaData()
-
-TS_END = 253_402_300_800_000
-"""10000-01-01 in Unix ms: later times are in no calendar, and far below 64 bits."""
-ID_LENGTH = 36
-"""A UUID as text."""
-
-event_table = Table(
-    "event",
-    metadata,
-    Column("node", String(32), primary_key=True),
-    Column("epoch", Integer, primary_key=True),
-    Column("seq", BigInteger, primary_key=True),
-    Column("id", String(ID_LENGTH), nullable=False),
-    Column("type", String(40), nullable=False),
-    Column("sub", String(ID_LENGTH)),
-    Column("ts", BigInteger, nullable=False),
-    Column("received_at", BigInteger, nullable=False),
-    Column("place", BigInteger, nullable=False),  # order of commit here, over all nodes
-    Column("digest", String(16), nullable=False),
-    Column("raw", LargeBinary, nullable=False),
-    UniqueConstraint("id", name="event_id_once"),
-    UniqueConstraint("place", name="event_place_once"),
-    Index("event_by_sub", "sub"),
+from sync.ledger import (
+    ID_LENGTH,
+    TS_END,
+    TYPE_LENGTH,
+    dialect,
+    event_row,
+    event_table,
+    fit,
+    keep_mark,
+    last_place,
+    node_table,
+    quarantine_table,
+    type_of,
+)
+from sync.messages import (
+    AnyEvent,
+    UnknownEvent,
+    decode_envelope,
+    decode_event,
+    unknown_fields,
 )
 
-node_table = Table(
-    "node",
-    metadata,
-    Column("node", String(32), primary_key=True),
-    Column("epoch", Integer, nullable=False),
-    Column("hw", BigInteger, nullable=False),
-    Column("digest", String(16), nullable=False),
-)
-
-quarantine_table = Table(
-    "quarantine",
-    metadata,
-    Column("node", String(32), primary_key=True),
-    Column("digest", String(16), primary_key=True),
-    Column("received_at", BigInteger, nullable=False),
-    Column("reason", String(200), nullable=False),
-    Column("raw", LargeBinary, nullable=False),
-)
+EPOCH_END = 2**31
+SEQ_END = 2**53
+"""What every database column and every reader of JSON can hold."""
+STASH = 400
+"""Events kept in memory above a node's gap: twice the window of a device."""
+REASON_LENGTH = 200
+QUARANTINE_ROWS = 1_000
+"""Rows of rubbish kept a node; more is only counted. What has a place in the ledger is always
+kept.
+"""
 
 
 @dataclass(slots=True)
 class Accepted:
-    """What came of one message. ``new`` are the events to apply, in order; ``hw`` is valid once
-    committed.
+    """What came of a node's messages. ``new`` are the events to apply, in order; ``hw`` is valid
+    once committed; ``gaps`` are the runs that are missing above it.
     """
 
     epoch: int = 1
     hw: int = 0
     digest: str = CHAIN_START
     new: list[AnyEvent | UnknownEvent] = field(default_factory=list)
+    gaps: list[tuple[int, int]] = field(default_factory=list)
     duplicates: int = 0
     early: int = 0
     quarantined: int = 0
     unknown_fields: int = 0
 
+    def after(self, earlier: "Accepted | None") -> "Accepted":
+        """The same, with what came of an earlier message of the node added."""
+        if earlier is not None:
+            self.new = earlier.new + self.new
+            for name in ("duplicates", "early", "quarantined", "unknown_fields"):
+                setattr(self, name, getattr(self, name) + getattr(earlier, name))
+        return self
+
+
+@dataclass(slots=True)
+class _Row:
+    """One event that follows the mark; ``event`` is what of it can be read."""
+
+    node: str
+    event: AnyEvent | UnknownEvent
+    raw: bytes
+    digest: str
+    problem: str = ""
+
 
 class Inbox:
-    """Takes events of every node inside the caller's transactions."""
+    """Takes events of every node inside the caller's transactions. ``check_chain`` False trusts
+    sequence numbers alone: a proof shows what is lost then.
+    """
+
+    def __init__(self, *, check_chain: bool = True) -> None:
+        self._check_chain = check_chain
+        self._stash: dict[str, dict[int, tuple[int, bytes]]] = {}  # node -> seq -> (epoch, raw)
+        self._rubbish: dict[str, int] = {}
 
     def high_water(self, connection: Connection, node: str) -> Accepted:
         """Where ``node`` stands: epoch, mark and chain digest at the mark."""
-        row = connection.execute(select(node_table).where(node_table.c.node == node)).one_or_none()
-        if row is None:
-            return Accepted()
-        return Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest)
+        return self._marks(connection, [node])[node]
 
     def accept(
         self, connection: Connection, node: str, raws: Sequence[bytes], now_ms: int
@@ -110,35 +105,135 @@ class Inbox:
         """Take the encoded events of one message from ``node``. The caller commits, then
         acknowledges.
         """
-        accepted = self.high_water(connection, node)
-        for raw in raws:
-            try:
-                event = decode_event(raw)
-            except BadMessage as error:
-                self._quarantine(connection, node, now_ms, str(error), raw, accepted)
-                continue
-            reason = _unfit(node, event)
-            if reason:
-                self._quarantine(connection, node, now_ms, reason, raw, accepted)
-                continue
-            self._take(connection, node, event, raw, now_ms, accepted)
-        keep_mark(connection, node, accepted.epoch, accepted.hw, accepted.digest)
-        return accepted
+        return self.accept_all(connection, [(node, raws)], now_ms)[0][node]
 
-    def _take(
+    def accept_all(
+        self,
+        connection: Connection,
+        messages: Iterable[tuple[str, Sequence[bytes]]],
+        now_ms: int,
+    ) -> tuple[dict[str, Accepted], list[AnyEvent | UnknownEvent]]:
+        """Take a burst of messages in their order. Returns what came of each node, and the new
+        events of all of them in the order in which the ledger has them.
+        """
+        messages = list(messages)
+        marks = self._marks(connection, dict.fromkeys(node for node, _ in messages))
+        rows: list[_Row] = []
+        for node, raws in messages:
+            mark = marks[node]
+            for raw in raws:
+                self._sort(connection, node, raw, mark, rows, now_ms)
+            self._unstash(connection, node, mark, rows, now_ms)
+        new = self._store(connection, rows, marks, now_ms)
+        for node, mark in marks.items():
+            keep_mark(connection, node, mark.epoch, mark.hw, mark.digest)
+            mark.gaps = self._gaps(node, mark)
+        return marks, new
+
+    @staticmethod
+    def _marks(connection: Connection, nodes: Iterable[str]) -> dict[str, Accepted]:
+        found = {node: Accepted() for node in nodes}
+        query = select(node_table).where(node_table.c.node.in_(found))
+        for row in connection.execute(query):
+            found[row.node] = Accepted(epoch=row.epoch, hw=row.hw, digest=row.digest)
+        return found
+
+    def _sort(
+        self,
+        connection: Connection,
+        node: str,
+        raw: bytes,
+        mark: Accepted,
+        rows: list[_Row],
+        now_ms: int,
+    ) -> None:
+        """Find an event's place: it follows the mark, comes early, is there already, or is not
+        for the ledger.
+        """
+        problem = ""
+        event: AnyEvent | UnknownEvent
+        try:
+            event = decode_event(raw)
+        except BadMessage as error:
+            problem = str(error)
+            try:
+                event = decode_envelope(raw)
+            except BadMessage:
+                self._quarantine(connection, node, now_ms, problem, raw, mark)
+                return
+        foreign = _foreign(node, event)
+        if foreign:
+            self._quarantine(connection, node, now_ms, foreign, raw, mark)
+            return
+        problem = problem or _unfit(event)
+        if event.epoch > mark.epoch and event.seq == 1 and event.prev == CHAIN_START:
+            mark.epoch, mark.hw, mark.digest = event.epoch, 0, CHAIN_START
+            self._stash.pop(node, None)
+        if event.epoch < mark.epoch:
+            mark.duplicates += 1  # of before a new epoch, which holds it again
+        elif event.epoch > mark.epoch or event.seq > mark.hw + 1:
+            mark.early += 1
+            below = mark.hw if event.epoch == mark.epoch else 0
+            if event.seq <= below + STASH:
+                self._stash.setdefault(node, {})[event.seq] = (event.epoch, raw)
+        elif event.seq <= mark.hw:
+            self._compare(connection, node, event, raw, mark, rows, now_ms)
+        elif event.prev != mark.digest and self._check_chain:
+            reason = f"{event.epoch}/{event.seq} does not follow the stored chain"
+            self._quarantine(connection, node, now_ms, reason, raw, mark)
+        else:
+            digest = chain(raw)
+            rows.append(_Row(node, event, raw, digest, problem))
+            mark.hw, mark.digest = event.seq, digest
+
+    def _unstash(
+        self, connection: Connection, node: str, mark: Accepted, rows: list[_Row], now_ms: int
+    ) -> None:
+        """Take what waited in memory for the gap that is filled now. It stays there until the
+        mark has passed it for good: the transaction may yet be undone.
+        """
+        stash = self._stash.get(node)
+        if not stash:
+            return
+        for seq in [seq for seq in stash if seq < mark.hw - STASH]:
+            del stash[seq]
+        while (found := stash.get(mark.hw + 1)) and found[0] == mark.epoch:
+            before = mark.hw
+            self._sort(connection, node, found[1], mark, rows, now_ms)
+            if mark.hw == before:
+                stash.pop(before + 1, None)
+                return
+
+    def _gaps(self, node: str, mark: Accepted) -> list[tuple[int, int]]:
+        """The missing runs between the mark and the last event that is kept in memory."""
+        stash = self._stash.get(node, {})
+        seqs = sorted(s for s, (epoch, _) in stash.items() if s > mark.hw and epoch == mark.epoch)
+        gaps: list[tuple[int, int]] = []
+        at = mark.hw
+        for seq in seqs:
+            if seq > at + 1:
+                gaps.append((at + 1, seq - 1))
+            at = seq
+        return gaps
+
+    def _compare(
         self,
         connection: Connection,
         node: str,
         event: AnyEvent | UnknownEvent,
         raw: bytes,
+        mark: Accepted,
+        rows: list[_Row],
         now_ms: int,
-        accepted: Accepted,
     ) -> None:
-        if event.epoch != accepted.epoch or event.seq > accepted.hw + 1:
-            accepted.early += 1
-            return
+        """At or below the mark: the same again, or another content in the same place."""
         digest = chain(raw)
-        if event.seq <= accepted.hw:
+        place = (node, event.epoch, event.seq)
+        stored = next(
+            (row.digest for row in rows if (row.node, row.event.epoch, row.event.seq) == place),
+            None,
+        )
+        if stored is None:
             stored = connection.execute(
                 select(event_table.c.digest).where(
                     event_table.c.node == node,
@@ -146,45 +241,67 @@ class Inbox:
                     event_table.c.seq == event.seq,
                 )
             ).scalar_one_or_none()
-            # No row below the mark: its id was there under another place when it came.
-            if stored is None or stored == digest:
-                accepted.duplicates += 1
-            else:
-                reason = f"{event.epoch}/{event.seq} is stored with another content"
-                self._quarantine(connection, node, now_ms, reason, raw, accepted)
-            return
-        if event.prev != accepted.digest:
-            reason = f"{event.epoch}/{event.seq} does not follow the stored chain"
-            self._quarantine(connection, node, now_ms, reason, raw, accepted)
-            return
-        if self._insert(connection, node, event, digest, raw, now_ms):
-            accepted.new.append(event)
-            accepted.unknown_fields += unknown_fields(raw, event)
+        # No row below the mark: its id was there under another place when it came.
+        if stored is None or stored == digest or not self._check_chain:
+            mark.duplicates += 1
         else:
-            accepted.duplicates += 1
-        accepted.hw, accepted.digest = event.seq, digest
+            # Two contents for one place are evidence, and no rubbish that a bound may drop.
+            mark.quarantined += 1
+            reason = f"{event.epoch}/{event.seq} is stored with another content"
+            self.set_aside(connection, node, now_ms, reason, raw)
 
-    @staticmethod
-    def _insert(
+    def _store(
+        self,
         connection: Connection,
-        node: str,
-        event: AnyEvent | UnknownEvent,
-        digest: str,
-        raw: bytes,
+        rows: list[_Row],
+        marks: dict[str, Accepted],
         now_ms: int,
-    ) -> bool:
-        """Insert the row; False when an event of the same id is there. Counted by RETURNING, never
-        by rowcount.
+    ) -> list[AnyEvent | UnknownEvent]:
+        """Insert the rows; those whose id is there already are duplicates, or quarantined if
+        their content differs. Counted by RETURNING, never by rowcount.
         """
+        if not rows:
+            return []
+        reach("ingest.begun")
+        first = last_place(connection) + 1
         statement = (
-            _dialect(connection)
+            dialect(connection)
             .insert(event_table)
-            .values(event_row(node, event, digest, raw, now_ms))
             # Ids only: a collision of places or sequence numbers must not pass for a repeat.
             .on_conflict_do_nothing(index_elements=["id"])
-            .returning(event_table.c.id)
+            .returning(event_table.c.place)
         )
-        return connection.execute(statement).one_or_none() is not None
+        values = [
+            event_row(row.node, row.event, row.digest, row.raw, now_ms, first + index)
+            for index, row in enumerate(rows)
+        ]
+        inserted = set(connection.execute(statement, values).scalars())
+        reach("ingest.inserted")
+        new: list[AnyEvent | UnknownEvent] = []
+        for index, row in enumerate(rows):
+            mark = marks[row.node]
+            if first + index not in inserted:
+                self._meet(connection, row, mark, now_ms)
+            elif row.problem:
+                mark.quarantined += 1
+                self.set_aside(connection, row.node, now_ms, row.problem, row.raw)
+            else:
+                new.append(row.event)
+                mark.new.append(row.event)
+                mark.unknown_fields += unknown_fields(row.raw, row.event)
+        return new
+
+    def _meet(self, connection: Connection, row: _Row, mark: Accepted, now_ms: int) -> None:
+        """An id that is there: the same event in a new epoch, or another under its name."""
+        stored = connection.execute(
+            select(event_table.c.raw).where(event_table.c.id == fit(row.event.id, ID_LENGTH))
+        ).scalar_one()
+        if _content(stored) == _content(row.raw):
+            mark.duplicates += 1
+            return
+        mark.quarantined += 1
+        reason = f"id {row.event.id} is stored with another content"
+        self.set_aside(connection, row.node, now_ms, reason, row.raw)
 
     def _quarantine(
         self,
@@ -193,75 +310,59 @@ class Inbox:
         now_ms: int,
         reason: str,
         raw: bytes,
-        accepted: Accepted,
+        mark: Accepted,
     ) -> None:
-        accepted.quarantined += 1
-        self.set_aside(connection, node, now_ms, reason, raw)
+        mark.quarantined += 1
+        kept = self._rubbish.get(node)
+        if kept is None:
+            kept = connection.execute(
+                select(func.count()).where(quarantine_table.c.node == node)
+            ).scalar_one()
+        if kept < QUARANTINE_ROWS:
+            kept += self.set_aside(connection, node, now_ms, reason, raw)
+        self._rubbish[node] = kept
 
     @staticmethod
-    def set_aside(connection: Connection, node: str, now_ms: int, reason: str, raw: bytes) -> None:
-        """Keep ``raw`` for a technician; the same bytes of a node are kept once."""
-        connection.execute(
-            _dialect(connection)
+    def set_aside(connection: Connection, node: str, now_ms: int, reason: str, raw: bytes) -> bool:
+        """Keep ``raw`` for a technician; False when the same bytes of the node are there."""
+        kept = connection.execute(
+            dialect(connection)
             .insert(quarantine_table)
-            .values(node=node, digest=chain(raw), received_at=now_ms, reason=reason[:200], raw=raw)
+            .values(
+                node=node,
+                digest=chain(raw),
+                received_at=now_ms,
+                reason=fit(reason, REASON_LENGTH),
+                raw=raw,
+            )
             .on_conflict_do_nothing()
+            .returning(quarantine_table.c.digest)
         )
+        return kept.one_or_none() is not None
 
 
-def _unfit(node: str, event: AnyEvent | UnknownEvent) -> str:
-    """Why the ledger cannot take the event, "" if it can."""
+def _content(raw: bytes) -> tuple[object, ...]:
+    """What an event says, wherever it stands in whichever node's stream."""
+    event = decode_envelope(raw)
+    return (event.type, event.ts, event.clk, event.sub, bytes(event.data))
+
+
+def _foreign(node: str, event: AnyEvent | UnknownEvent) -> str:
+    """Why the event has no place in the node's stream, "" if it has one."""
     if event.src != node:
         return f"src {event.src!r} in a message of {node!r}"
-    if not 0 <= event.ts < TS_END:
-        return f"ts {event.ts}: expected Unix ms before the year 10000"
-    if len(event.id) > ID_LENGTH or len(event.sub or "") > ID_LENGTH:
-        return f"id or sub is longer than {ID_LENGTH} characters"
+    if event.epoch >= EPOCH_END or event.seq >= SEQ_END:
+        return f"epoch {event.epoch}, seq {event.seq}: beyond what a device can have counted"
     return ""
 
 
-def event_row(
-    node: str, event: Event | UnknownEvent, digest: str, raw: bytes, now_ms: int
-) -> dict[str, Any]:
-    """The ledger's row for ``event`` as it was encoded, at the next place."""
-    return {
-        "node": node,
-        "epoch": event.epoch,
-        "seq": event.seq,
-        "id": event.id,
-        "type": type_of(event),
-        "sub": event.sub,
-        "ts": event.ts,
-        "received_at": now_ms,
-        "place": next_place(),
-        "digest": digest,
-        "raw": raw,
-    }
-
-
-def keep_mark(connection: Connection, node: str, epoch: int, hw: int, digest: str) -> None:
-    """Note where ``node`` stands, whether or not it was heard of before."""
-    values = {"epoch": epoch, "hw": hw, "digest": digest}
-    connection.execute(
-        _dialect(connection)
-        .insert(node_table)
-        .values(node=node, **values)
-        .on_conflict_do_update(index_elements=["node"], set_=values)
-    )
-
-
-def next_place() -> ScalarSelect[int]:
-    """The place of the next event in the order of commit; the server is the only writer."""
-    return select(func.coalesce(func.max(event_table.c.place), 0) + 1).scalar_subquery()
-
-
-def _dialect(connection: Connection) -> Any:
-    """The dialect's own module: only its insert knows ON CONFLICT."""
-    return sqlite if connection.dialect.name == "sqlite" else postgresql
-
-
-def type_of(event: Event | UnknownEvent) -> str:
-    """The event's wire name."""
-    if isinstance(event, UnknownEvent):
-        return event.type
-    return str(event.__struct_config__.tag)
+def _unfit(event: AnyEvent | UnknownEvent) -> str:
+    """Why the event has its place but is not applied, "" if it is: the stream goes on."""
+    if not 0 <= event.ts < TS_END:
+        return f"ts {event.ts}: expected Unix ms before the year 10000"
+    for text, length in ((event.id, ID_LENGTH), (event.sub or "", ID_LENGTH)):
+        if fit(text, length) != text:
+            return f"id or sub {text[:80]!r}: expected at most {length} characters, and no NUL"
+    if fit(type_of(event), TYPE_LENGTH) != type_of(event):
+        return f"type {type_of(event)[:80]!r}: expected at most {TYPE_LENGTH} characters, no NUL"
+    return ""

@@ -1,26 +1,183 @@
 """Every message of the feed as a strict msgspec Struct. Pure: bytes in, values out.
 
-An event is one JSON object tagged by ``type``::
-
-    {"type": "ticket.issued", "v": 1, "id": "0198…", "src": "kiosk-1", "epoch": 1, "seq": 7,
-    "prev": "9f…",
-     "ts": 1763860000000, "clk": {"boot": "…", "mono_ms": 81234, "quality": "ntp", "err_ms": 20},
-     "sub": "0198…", "data": {…}}
-
-Types are strict, fields that this version does not know are ignored and counted, a type that it
-does not
-know decodes as :class:`UnknownEvent` (to be kept, not understood). New fields get defaults; never
-retype,
-never reorder.
+The events themselves are in :mod:`sync.events`. Types are strict, fields that this version does
+not know are ignored and counted, a type that it does not know decodes as :class:`UnknownEvent` (to
+be kept, not understood). New fields get defaults; never retype, never reorder.
 """
 
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from sync.configuration import AppliedConfig as AppliedConfig
+from sync.configuration import DesiredConfig as DesiredConfig
 from sync.errors import BadMessage
+from sync.events import (
+    EVENT_TYPES as EVENT_TYPES,
+)
+from sync.events import (
+    VERSION as VERSION,
+)
+from sync.events import (
+    AbandonedData as AbandonedData,
+)
+from sync.events import (
+    AnyEvent as AnyEvent,
+)
+from sync.events import (
+    AtCounterData as AtCounterData,
+)
+from sync.events import (
+    CalledData as CalledData,
+)
+from sync.events import (
+    Clk as Clk,
+)
+from sync.events import (
+    ClockJumped as ClockJumped,
+)
+from sync.events import (
+    ClockJumpedData as ClockJumpedData,
+)
+from sync.events import (
+    CounterClosed as CounterClosed,
+)
+from sync.events import (
+    CounterOpened as CounterOpened,
+)
+from sync.events import (
+    CounterPaused as CounterPaused,
+)
+from sync.events import (
+    DeviceChanged as DeviceChanged,
+)
+from sync.events import (
+    DeviceData as DeviceData,
+)
+from sync.events import (
+    Digest as Digest,
+)
+from sync.events import (
+    EndedData as EndedData,
+)
+from sync.events import (
+    Event as Event,
+)
+from sync.events import (
+    IssuedData as IssuedData,
+)
+from sync.events import (
+    NotOpenData as NotOpenData,
+)
+from sync.events import (
+    OpenedData as OpenedData,
+)
+from sync.events import (
+    PadRef as PadRef,
+)
+from sync.events import (
+    ParkedData as ParkedData,
+)
+from sync.events import (
+    Payload as Payload,
+)
+from sync.events import (
+    PrintedData as PrintedData,
+)
+from sync.events import (
+    PrintFailedData as PrintFailedData,
+)
+from sync.events import (
+    RatingData as RatingData,
+)
+from sync.events import (
+    RatingSubmitted as RatingSubmitted,
+)
+from sync.events import (
+    RatingUnsolicited as RatingUnsolicited,
+)
+from sync.events import (
+    RejoinedData as RejoinedData,
+)
+from sync.events import (
+    ReturnedData as ReturnedData,
+)
+from sync.events import (
+    ServiceEnded as ServiceEnded,
+)
+from sync.events import (
+    ServiceStarted as ServiceStarted,
+)
+from sync.events import (
+    TaggedData as TaggedData,
+)
+from sync.events import (
+    TicketAbandoned as TicketAbandoned,
+)
+from sync.events import (
+    TicketCalled as TicketCalled,
+)
+from sync.events import (
+    TicketIssued as TicketIssued,
+)
+from sync.events import (
+    TicketMissed as TicketMissed,
+)
+from sync.events import (
+    TicketParked as TicketParked,
+)
+from sync.events import (
+    TicketPrinted as TicketPrinted,
+)
+from sync.events import (
+    TicketPrintFailed as TicketPrintFailed,
+)
+from sync.events import (
+    TicketRecalled as TicketRecalled,
+)
+from sync.events import (
+    TicketRejoined as TicketRejoined,
+)
+from sync.events import (
+    TicketReturned as TicketReturned,
+)
+from sync.events import (
+    TicketTagged as TicketTagged,
+)
+from sync.events import (
+    TicketTransferred as TicketTransferred,
+)
+from sync.events import (
+    TicketUnparked as TicketUnparked,
+)
+from sync.events import (
+    TicketVoided as TicketVoided,
+)
+from sync.events import (
+    TransferredData as TransferredData,
+)
+from sync.events import (
+    UnknownEvent as UnknownEvent,
+)
+from sync.events import (
+    UnparkedData as UnparkedData,
+)
+from sync.events import (
+    UnsolicitedData as UnsolicitedData,
+)
+from sync.events import (
+    VoidedData as VoidedData,
+)
+from sync.pad_messages import (
+    ShowPad as ShowPad,
+)
+from sync.pad_messages import (
+    TellerAnswer as TellerAnswer,
+)
+from sync.pad_messages import (
+    TellerKey as TellerKey,
+)
 
-VERSION = 1
 MAX_MESSAGE_BYTES = 256 * 1024
 """100 events a batch of at most ~1 KiB each, doubled; a longer message is refused before it is
 parsed.
@@ -29,239 +186,14 @@ MAX_BATCH = 100
 
 _T = TypeVar("_T")
 
-Digest = str
-"""64-bit chain digest as 16 hex digits."""
-
-
-class Clk(msgspec.Struct, frozen=True, kw_only=True):
-    """How the event's time was known: ``mono_ms`` is CLOCK_BOOTTIME of boot ``boot``; durations
-    use only that.
-    """
-
-    boot: str
-    mono_ms: int
-    quality: Literal["ntp", "srv", "rtc", "none"] = "none"
-    err_ms: int | None = None
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The envelope. ``id`` is a UUIDv7, ``seq`` is gapless from 1 in each ``epoch``, ``prev``
-    chains the rows.
-    """
-
-    v: int = VERSION
-    id: str
-    src: str
-    epoch: int
-    seq: int
-    prev: Digest
-    ts: int
-    clk: Clk
-    sub: str | None = None
-
-
-# --- payloads ------------------------------------------------------------------------------
-
-
-class IssuedData(msgspec.Struct, frozen=True, kw_only=True):
-    """``request`` is the touch's request id: one touch, one ticket, however often it arrives."""
-
-    number: str
-    service: str
-    segment: str
-    language: str
-    business_date: str
-    band: int
-    request: str
-
-
-class PrintedData(msgspec.Struct, frozen=True, kw_only=True):
-    attempt: int
-    took_ms: int
-
-
-class PrintFailedData(msgspec.Struct, frozen=True, kw_only=True):
-    """``paper`` says what is known: ``not_printed`` or ``unknown`` (a slip may have come out)."""
-
-    attempt: int
-    paper: Literal["not_printed", "unknown"]
-    cause: str
-
-
-class VoidedData(msgspec.Struct, frozen=True, kw_only=True):
-    reason: str
-
-
-class CalledData(msgspec.Struct, frozen=True, kw_only=True):
-    counter: int
-    wait_ms: int
-    key: str
-
-
-class AtCounterData(msgspec.Struct, frozen=True, kw_only=True):
-    counter: int
-    key: str
-
-
-class EndedData(msgspec.Struct, frozen=True, kw_only=True):
-    """``nonce`` arms the counter's pad for this visit; 0 when no rating is asked for."""
-
-    counter: int
-    key: str
-    service_ms: int
-    nonce: int
-
-
-class AbandonedData(msgspec.Struct, frozen=True, kw_only=True):
-    wait_ms: int
-
-
-class PadRef(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a press came from; (unique_id, boot_id, seq) makes a repeat harmless."""
-
-    unique_id: str
-    boot_id: int
-    seq: int
-    firmware: str = ""
-    interpreter: str = ""
-
-
-class RatingData(msgspec.Struct, frozen=True, kw_only=True):
-    counter: int
-    score_1to5: int
-    nonce: int
-    delay_ms: int
-    pad: PadRef
-
-
-class UnsolicitedData(msgspec.Struct, frozen=True, kw_only=True):
-    counter: int
-    score_1to5: int
-    pad: PadRef
-    reason: Literal["not_armed", "stale_nonce"] = "not_armed"
-
-
-class DeviceData(msgspec.Struct, frozen=True, kw_only=True):
-    device: str
-    kind: str
-    state: str
-    detail: str = ""
-
-
-# --- events --------------------------------------------------------------------------------
-
-
-class TicketIssued(Event, frozen=True, kw_only=True, tag="ticket.issued"):
-    data: IssuedData
-
-
-class TicketPrinted(Event, frozen=True, kw_only=True, tag="ticket.printed"):
-    data: PrintedData
-
-
-class TicketPrintFailed(Event, frozen=True, kw_only=True, tag="ticket.print_failed"):
-    data: PrintFailedData
-
-
-class TicketVoided(Event, frozen=True, kw_only=True, tag="ticket.voided"):
-    data: VoidedData
-
-
-class TicketCalled(Event, frozen=True, kw_only=True, tag="ticket.called"):
-    data: CalledData
-
-
-class TicketRecalled(Event, frozen=True, kw_only=True, tag="ticket.recalled"):
-    data: AtCounterData
-
-
-class TicketMissed(Event, frozen=True, kw_only=True, tag="ticket.missed"):
-    data: AtCounterData
-
-
-class TicketAbandoned(Event, frozen=True, kw_only=True, tag="ticket.abandoned"):
-    data: AbandonedData
-
-
-class ServiceStarted(Event, frozen=True, kw_only=True, tag="service.started"):
-    data: AtCounterData
-
-
-class ServiceEnded(Event, frozen=True, kw_only=True, tag="service.ended"):
-    data: EndedData
-
-
-class RatingSubmitted(Event, frozen=True, kw_only=True, tag="rating.submitted"):
-    data: RatingData
-
-
-class RatingUnsolicited(Event, frozen=True, kw_only=True, tag="rating.unsolicited"):
-    data: UnsolicitedData
-
-
-class DeviceChanged(Event, frozen=True, kw_only=True, tag="device.changed"):
-    data: DeviceData
-
-
-AnyEvent = (
-    TicketIssued
-    | TicketPrinted
-    | TicketPrintFailed
-    | TicketVoided
-    | TicketCalled
-    | TicketRecalled
-    | TicketMissed
-    | TicketAbandoned
-    | ServiceStarted
-    | ServiceEnded
-    | RatingSubmitted
-    | RatingUnsolicited
-    | DeviceChanged
-)
-
-EVENT_TYPES: dict[str, type[Event]] = {
-    str(cls.__struct_config__.tag): cls for cls in AnyEvent.__args__
-}
-
-Payload = (
-    IssuedData
-    | PrintedData
-    | PrintFailedData
-    | VoidedData
-    | CalledData
-    | AtCounterData
-    | EndedData
-    | AbandonedData
-    | RatingData
-    | UnsolicitedData
-    | DeviceData
-)
-
-
-class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a type that this version does not know: its envelope, and its data as they
-    came.
-    """
-
-    type: str
-    v: int
-    id: str
-    src: str
-    epoch: int
-    seq: int
-    prev: Digest
-    ts: int
-    clk: Clk
-    sub: str | None = None
-    data: msgspec.Raw
-
 
 # --- session -------------------------------------------------------------------------------
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello", tag_field="type"):
     """A device after each connect. ``digest`` is the chain digest at ``top_seq``; ``connect``
-    counts connects.
+    counts connects; ``first_seq`` is the oldest event that the device still has. ``ts`` is its
+    wall clock at ``mono_ms`` of boot ``boot``, as good as ``quality`` and ``err_ms`` say.
     """
 
     v: int = VERSION
@@ -275,11 +207,26 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello", tag_field="t
     version: str
     ts: int
     mono_ms: int
+    first_seq: int = 1
+    quality: Literal["ntp", "srv", "rtc", "none"] = "none"
+    err_ms: int | None = None
+
+
+class LastNumber(msgspec.Struct, frozen=True, kw_only=True):
+    """The highest display number that the server knows of, in a band of a service."""
+
+    business_date: str
+    service: str
+    band: int
+    last: int
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome", tag_field="type"):
-    """The server's answer: everything up to ``hw`` of ``epoch`` is committed. ``connect`` echoes
-    the hello's.
+    """The server's answer: everything up to ``hw`` of ``epoch`` is committed. ``connect`` and
+    ``hello_mono_ms`` echo the hello's. ``window`` is the most events under way, ``rate_per_s`` the
+    most a second (0: as many as go). ``numbers`` are those of the node's own bands on its newest
+    business dates: a restored device goes on above them. ``quality`` and ``err_ms`` say how well
+    the server knows ``server_ts``.
     """
 
     v: int = VERSION
@@ -290,11 +237,17 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag="welcome", tag_fiel
     server_gen: str
     server_ts: int
     verdict: Literal["ok", "fork", "unknown", "revoked"] = "ok"
+    hello_mono_ms: int = 0
+    window: int = 200
+    rate_per_s: int = 0
+    numbers: list[LastNumber] = []
+    quality: Literal["ntp", "srv", "rtc", "none"] = "none"
+    err_ms: int | None = None
 
 
 class Ack(msgspec.Struct, frozen=True, kw_only=True, tag="ack", tag_field="type"):
     """Everything of ``epoch`` up to ``hw`` is committed; ``gaps`` lists missing runs [first, last]
-    above it.
+    above it. ``digest`` is the chain digest at ``hw``, "" from a server that does not say.
     """
 
     v: int = VERSION
@@ -302,11 +255,13 @@ class Ack(msgspec.Struct, frozen=True, kw_only=True, tag="ack", tag_field="type"
     hw: int
     server_gen: str
     gaps: list[tuple[int, int]] = []
+    digest: str = ""
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, tag="state", tag_field="type"):
     """Birth, heartbeat and will of a node (the will has status ``lost`` and the same connect
-    number).
+    number). ``alerts`` are what staff must know now: ``storage_low``, ``storage_full``, ``fork``,
+    ``not_authorised``.
     """
 
     v: int = VERSION
@@ -315,6 +270,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, tag="state", tag_field="t
     connect: int
     version: str = ""
     server_gen: str = ""
+    alerts: list[str] = []
 
 
 class ArmPad(msgspec.Struct, frozen=True, kw_only=True, tag="pad.arm", tag_field="type"):
@@ -329,26 +285,60 @@ class ArmPad(msgspec.Struct, frozen=True, kw_only=True, tag="pad.arm", tag_field
 
 
 class DisarmPad(msgspec.Struct, frozen=True, kw_only=True, tag="pad.disarm", tag_field="type"):
+    """End the pad's window: the next customer was called."""
+
     v: int = VERSION
     key: str
     counter: int
 
 
-Command = ArmPad | DisarmPad
+Command = ArmPad | DisarmPad | ShowPad
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="result", tag_field="type"):
+    """What became of the command ``key``; ``error`` says why it was not carried out."""
+
     v: int = VERSION
     key: str
     ok: bool
     error: str = ""
 
 
+class AskNumber(msgspec.Struct, frozen=True, kw_only=True, tag="number.ask", tag_field="type"):
+    """A device asks for a display number of band 0. The same ``key`` gets the same number.
+    ``floor`` is the highest band 0 number that the device has seen.
+    """
+
+    v: int = VERSION
+    key: str
+    service: str
+    business_date: str
+    floor: int = 0
+
+
+class NumberGrant(msgspec.Struct, frozen=True, kw_only=True, tag="number.grant", tag_field="type"):
+    """``number`` belongs to the asking node for good; 0 is a refusal, for ``reason``."""
+
+    v: int = VERSION
+    key: str
+    service: str
+    business_date: str
+    number: int
+    reason: str = ""
+
+
+Ask = AskNumber | TellerKey
+Answer = NumberGrant | TellerAnswer
+
+
 # --- displays ------------------------------------------------------------------------------
 
 
 class QueueState(msgspec.Struct, frozen=True, kw_only=True, tag="queue", tag_field="type"):
-    """One service's queue now. The interval is None when unknown, 0-0 when a window is free."""
+    """One service's queue now. The interval is None when unknown, 0-0 when a window is free.
+    ``joining``: closing (a new ticket would not be called before closing time), full (the day's
+    limit is given), closed (outside its hours).
+    """
 
     v: int = VERSION
     service: str
@@ -356,9 +346,12 @@ class QueueState(msgspec.Struct, frozen=True, kw_only=True, tag="queue", tag_fie
     wait_low_min: int | None = None
     wait_high_min: int | None = None
     ts: int
+    joining: Literal["open", "closing", "full", "closed"] = "open"
 
 
 class BoardCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A ticket's number and the counter that it was called to."""
+
     number: str
     counter: int
     ts: int
@@ -373,7 +366,22 @@ class BoardState(msgspec.Struct, frozen=True, kw_only=True, tag="board", tag_fie
     ts: int
 
 
-SessionMessage = Hello | Welcome | Ack | State | Command | CommandResult | QueueState | BoardState
+SessionMessage = (
+    Hello
+    | Welcome
+    | Ack
+    | State
+    | Command
+    | CommandResult
+    | AskNumber
+    | NumberGrant
+    | DesiredConfig
+    | AppliedConfig
+    | TellerKey
+    | TellerAnswer
+    | QueueState
+    | BoardState
+)
 
 _event_decoder = msgspec.json.Decoder(AnyEvent)
 _unknown_decoder = msgspec.json.Decoder(UnknownEvent)
@@ -400,6 +408,17 @@ def decode_event(raw: bytes | memoryview | msgspec.Raw) -> AnyEvent | UnknownEve
         return _checked(unknown)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadMessage(f"not JSON: {error}") from error
+    return _checked(event)
+
+
+def decode_envelope(raw: bytes | memoryview | msgspec.Raw) -> UnknownEvent:
+    """Read an event whose payload does not matter, or cannot be read. Raises BadMessage."""
+    if len(raw) > MAX_MESSAGE_BYTES:
+        raise BadMessage(f"an event of {len(raw)} bytes; at most {MAX_MESSAGE_BYTES} are taken")
+    try:
+        event: UnknownEvent = _unknown_decoder.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadMessage(f"not an event: {error}") from error
     return _checked(event)
 
 

@@ -26,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sync.topics import Topic
-from sync.transport import Message
+from sync.transport import NO_SUBSCRIBER, NOT_AUTHORISED, Message
 
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
@@ -39,9 +39,6 @@ RECEIVE_MAXIMUM = 1_000
 """Most messages that the broker may have under way to us, so that a slow commit bounds the memory.
 """
 STOP_TIMEOUT_S = 2.0
-
-NO_SUBSCRIBER = 0x10
-NOT_AUTHORISED = 0x87
 
 log = structlog.get_logger()
 
@@ -81,6 +78,8 @@ class MqttTransport:
         self._on_up: Callable[[], None] = lambda: None
         self._on_down: Callable[[str], None] = lambda _: None
         self._on_messages: Callable[[list[Message]], None] = lambda _: None
+        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
+        self._under_way: dict[int, str] = {}  # what is published and not acknowledged: mid -> name
         self.failed_callbacks = 0
         self.refused_publishes: dict[int, int] = {}
         self.unsent_publishes = 0
@@ -116,8 +115,10 @@ class MqttTransport:
         on_up: Callable[[], None],
         on_down: Callable[[str], None],
         on_messages: Callable[[list[Message]], None],
+        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
     ) -> None:
         self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
+        self._on_refused = on_refused
 
     def subscribe(self, *filters: str) -> None:
         self._filters += filters
@@ -148,6 +149,8 @@ class MqttTransport:
         if info.rc != paho.MQTT_ERR_SUCCESS:
             self.unsent_publishes += 1
             return False
+        if topic.qos:
+            self._under_way[info.mid] = name
         return True
 
     async def start(self) -> None:
@@ -169,8 +172,14 @@ class MqttTransport:
                 while self._up and self._client.want_write():  # noqa: ASYNC110 - paho tells not
                     await asyncio.sleep(0.01)
         self._client.disconnect()
-        await asyncio.to_thread(self._client.loop_stop)
+        await asyncio.to_thread(self._join_thread)
         self._up, self._loop = False, None
+
+    def _join_thread(self) -> None:
+        # Told to disconnect, paho's thread ends by itself and forgets itself, at times between the
+        # two looks that loop_stop takes at it: then there is nothing left to join.
+        with contextlib.suppress(AttributeError):
+            self._client.loop_stop()
 
     # --- in paho's thread -------------------------------------------------------------------
 
@@ -228,12 +237,16 @@ class MqttTransport:
             self._scheduled = True
             self._call(self._deliver)
 
-    def _published(self, _c: paho.Client, _u: Any, _mid: int, reason: ReasonCode, _p: Any) -> None:
+    def _published(self, _c: paho.Client, _u: Any, mid: int, reason: ReasonCode, _p: Any) -> None:
         code = reason.value
         if code == NO_SUBSCRIBER or code >= 0x80:
             self.refused_publishes[code] = self.refused_publishes.get(code, 0) + 1
             if code == NOT_AUTHORISED:
                 log.error("mqtt.not_authorised", hint="check the broker's ACL for this node")
+            # In the loop: there ``publish`` has noted the name by now.
+            self._call(self._refused, mid, code)
+        else:
+            self._under_way.pop(mid, None)
 
     def _subscribed(
         self, _c: paho.Client, _u: Any, _mid: int, reasons: list[ReasonCode], _p: Any
@@ -256,9 +269,15 @@ class MqttTransport:
         self._up, self._said_unreachable = True, False
         self._on_up()
 
+    def _refused(self, mid: int, code: int) -> None:
+        name = self._under_way.pop(mid, None)
+        if name is not None:
+            self._on_refused(name, code)
+
     def _went_down(self, reason: str) -> None:
         if self._up:
             self._up = False
+            self._under_way.clear()
             self._on_down(reason)
 
     def _deliver(self) -> None:

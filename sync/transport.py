@@ -8,6 +8,10 @@ from typing import Protocol
 
 from sync.topics import Topic
 
+NO_SUBSCRIBER = 0x10
+NOT_AUTHORISED = 0x87
+"""Reason codes of a PUBACK (MQTT 5 §3.4.2.1)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -36,8 +40,11 @@ class Transport(Protocol):
         on_up: Callable[[], None],
         on_down: Callable[[str], None],
         on_messages: Callable[[list[Message]], None],
+        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
     ) -> None:
-        """Set the callbacks, before ``start``."""
+        """Set the callbacks, before ``start``. ``on_refused(topic name, reason code)`` tells of a
+        publish that the broker did not pass on: 0x10 nobody listens, 0x87 not authorised.
+        """
 
     def subscribe(self, *filters: str) -> None:
         """Subscribe at QoS 1, now if the channel is up and again at each reconnect."""

@@ -1,0 +1,123 @@
+"""What a branch wants of a kiosk, signed, and what the kiosk says became of it. Pure.
+
+``config`` of a DesiredConfig is the JSON text of a Configuration; its bytes, behind SIGNED, are
+what is signed (Ed25519), so a reader checks what came and not what it understood. Firmware rides
+along unsigned here: each bundle has a signature of its own, by another key, and the text names it
+by hash. Versions of a node's configuration only rise. A configuration refuses keys that it does
+not know, unlike messages.
+
+Errors: BadMessage, with the field and what was expected.
+"""
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from sync.errors import BadMessage
+
+SIGNED = b"lobby-cfg-1\n"
+"""Stands before the signed text: what is signed here is never firmware, nor the other way."""
+HASH_DIGITS = 16
+"""A manifest is named for short by so many digits of its SHA-256, as a pad does."""
+
+
+class WantedFirmware(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Firmware for the pads of one chip; ``manifest`` is the SHA-256 of its manifest, hex."""
+
+    chip: str
+    version: str
+    manifest: str
+
+    @property
+    def hash(self) -> str:
+        """What a pad says that runs it."""
+        return self.manifest[:HASH_DIGITS]
+
+
+class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What ``node`` shall have. ``version`` counts from 1; what is missing has its default."""
+
+    node: str
+    version: int
+    issued_ms: int
+    firmware: list[WantedFirmware] = []
+
+
+class FirmwareBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle of the flash tool: manifest, its signature, files by their path in its folder
+    (``slot/…``, ``root/…``). Bytes are base64 in JSON.
+    """
+
+    manifest: bytes
+    signature: bytes
+    files: dict[str, bytes]
+
+    @property
+    def sha256(self) -> str:
+        """How a Configuration names it."""
+        return hashlib.sha256(self.manifest).hexdigest()
+
+
+class DesiredConfig(msgspec.Struct, frozen=True, kw_only=True, tag="cfg", tag_field="type"):
+    """What a node shall have: the signed text of a configuration, its Ed25519 signature, and the
+    firmware that it names.
+    """
+
+    v: int = 1
+    config: str
+    signature: bytes
+    bundles: list[FirmwareBundle] = []
+
+
+class PadApplied(msgspec.Struct, frozen=True, kw_only=True):
+    """One pad of a kiosk. ``state``: current (runs what is wanted), waiting, updating, trial,
+    failed (went back; not tried again with this firmware), newer, absent, none (nothing is wanted
+    for its chip). ``detail`` says why it waits or failed.
+    """
+
+    counter: int
+    state: Literal["current", "waiting", "updating", "trial", "failed", "newer", "absent", "none"]
+    unique_id: str = ""
+    firmware: str = ""
+    firmware_hash: str = ""
+    detail: str = ""
+
+
+class AppliedConfig(
+    msgspec.Struct, frozen=True, kw_only=True, tag="cfg.applied", tag_field="type"
+):
+    """What a node has: ``version`` of its last good configuration (0: none), and the last one
+    that it refused, with the reason (0: none since).
+    """
+
+    v: int = 1
+    node: str
+    version: int
+    refused: int = 0
+    reason: str = ""
+    pads: list[PadApplied] = []
+
+
+_decoder = msgspec.json.Decoder(Configuration)
+
+
+def signed_bytes(config: str) -> bytes:
+    """What is signed of a configuration's text."""
+    return SIGNED + config.encode()
+
+
+def text_of(configuration: Configuration) -> str:
+    """The text that is signed and sent."""
+    return msgspec.json.encode(configuration).decode()
+
+
+def read_configuration(text: str) -> Configuration:
+    """Read the text of a configuration. Raises BadMessage."""
+    try:
+        found: Configuration = _decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise BadMessage(f"not a configuration: {error}") from error
+    if found.version < 1:
+        raise BadMessage(f"version {found.version}: configurations count from 1")
+    return found

@@ -3,18 +3,19 @@
 For MicroPython's unix port (CPython cannot run it). Where there is no `machine`, a bench stands
 in:
 
-LOBBY_PAD_KEYS   path of a FIFO that takes lines ``down 3`` and ``up 3`` (keys 1 to 5); other
-lines are counted
-                 in ``bad_lines`` and left out
-LOBBY_PAD_LEDS   path of a file that always holds five digits, ``1`` for a lit lamp, key 1 first;
-replaced
-                 whole by rename, so that any number of readers see one state or the next
+LOBBY_PAD_KEYS   path of a FIFO that takes lines ``down 3`` and ``up 3`` (keys 1 to 5, the
+                 teller's t1 to t5); other lines are counted in ``bad_lines`` and left out
+LOBBY_PAD_LEDS   path of a file that always holds five digits, ``1`` for a lit lamp, key 1 first,
+                 then a line ``text stars tones digits``; replaced whole by rename, so that any
+                 number of readers see one state or the next
+LOBBY_PAD_STATE  folder of key.bin and the rest; without it the pad has no key, keeps nothing
 LOBBY_PAD_UID    the pad's unique id, hex, at most 16 bytes
 
 A line from the FIFO is held for HOLD_SAMPLES samples before the next is taken: a bench on a busy
 machine that writes late, or all at once, still presses its keys long enough.
 
-stdin and stdout need O_NONBLOCK, else a reader of the line that stops would stop the pad. Not
+stdin and stdout are the line whatever config.json says, USB, UART or bus; a bus is joined by
+hal.sim.bus. They need O_NONBLOCK, else a reader of the line that stops would stop the pad. Not
 modelled:
 bounce of contacts, brightness, USB enumeration.
 """
@@ -28,6 +29,7 @@ from firmware.pad import link, pad
 
 DEFAULT_UNIQUE_ID = "00000000706164"
 MAX_LINE = 16
+KEY_NAMES = (b"1", b"2", b"3", b"4", b"5", b"t1", b"t2", b"t3", b"t4", b"t5")
 HOLD_SAMPLES = pad.SAMPLES_TO_SETTLE + 2
 
 _stdin = sys.stdin.buffer
@@ -41,6 +43,7 @@ _poll_out.register(_stdout, select.POLLOUT)
 _poll_line_and_keys = select.poll()
 _poll_line_and_keys.register(_stdin, select.POLLIN)
 
+state_folder = os.getenv("LOBBY_PAD_STATE") or ""
 _leds_path = os.getenv("LOBBY_PAD_LEDS")
 _keys_path = os.getenv("LOBBY_PAD_KEYS")
 _poll_keys = None
@@ -59,6 +62,8 @@ _down = 0
 _hold = 0
 _held_at = 0
 bad_lines = 0
+_shown = [0, 0, 0, 0]  # lamps, text, stars, tones
+_digits = ""
 
 
 def random(size: int) -> bytes:
@@ -77,8 +82,8 @@ def unique_id() -> bytes:
     return bytes.fromhex(os.getenv("LOBBY_PAD_UID") or DEFAULT_UNIQUE_ID)
 
 
-def claim_line() -> None:
-    """Nothing to do: bytes of a pty in raw mode reach the program as they are."""
+def claim_line(kind: str, baud: int) -> None:
+    """Nothing to do: a pty in raw mode is any of the lines, and keeps bytes as they are."""
 
 
 def keys() -> int:
@@ -105,10 +110,10 @@ def keys() -> int:
 def _take_line(line: bytes) -> None:
     global _down, bad_lines
     words = line.split()
-    if len(words) != 2 or words[1] not in (b"1", b"2", b"3", b"4", b"5"):
+    if len(words) != 2 or words[1] not in KEY_NAMES:
         bad_lines += 1
         return
-    bit = 1 << (int(words[1]) - 1)
+    bit = 1 << KEY_NAMES.index(words[1])
     if words[0] == b"down":
         _down |= bit
     elif words[0] == b"up":
@@ -118,12 +123,56 @@ def _take_line(line: bytes) -> None:
 
 
 def show(leds: int) -> None:
-    """Write the lamps' state for the bench."""
+    """Light the lamps of the mask."""
+    _shown[0] = leds
+    _write_shown()
+
+
+def show_digits(digits: bytes) -> None:
+    """Show the teller's four characters."""
+    global _digits
+    _digits = digits.decode()
+    _write_shown()
+
+
+def show_text(text: int, stars: int) -> None:
+    """Show a text and stars."""
+    _shown[1] = text
+    _shown[2] = stars
+    _write_shown()
+
+
+def give_tone(tone: int) -> None:
+    """Count a tone."""
+    _shown[3] += 1
+    _write_shown()
+
+
+def _write_shown() -> None:
     if _leds_path:
+        leds = _shown[0]
         text = "".join(["1" if leds & (1 << key) else "0" for key in range(link.KEYS)])
+        text += f"\n{_shown[1]} {_shown[2]} {_shown[3]} {_digits}"
         with open(_leds_path + ".new", "w") as file:
             file.write(text + "\n")
         os.rename(_leds_path + ".new", _leds_path)
+
+
+def start_watchdog(ms: int) -> None:
+    """There is none."""
+
+
+def feed_watchdog() -> None:
+    """There is none."""
+
+
+def by_watchdog() -> bool:
+    """There is none."""
+    return False
+
+
+def reset() -> None:
+    """The program ends, and whoever started it starts it again."""
 
 
 def read_into(buffer: bytearray) -> int:

@@ -1,192 +1,247 @@
-"""The rating pad's own logic: five keys, five lamps, one press for one visit.
+"""The pad's core: keys, lamps, and the talk with the host. Pure: no I/O, no clock.
 
-Pure: frames, key samples and time come in as arguments; what goes out is ``leds`` (a mask) and
-the frames that ``due`` writes. Time is ticks of 1 ms that wrap at 2^30, as on the RP2040 (12.4
-days).
+It joins its parts: keys (firmware.pad.keys), the visitor's face (rating), presses not yet
+acknowledged (kept), the host (greeting). The shell calls ``received``, ``sample`` and ``due`` with
+the current ticks; what comes back are ``leds`` to show, the frames that ``due`` writes, and the
+image of the presses that ``save_due`` asks to be saved.
 
-The face, what the visitor meets; changed only by ``_face``::
-
-    state    | ARM            | DISARM  | key pressed                   | time
-    IDLE     | ARMED          | IDLE    | IDLE, kept with nonce 0       | -
-    ARMED    | ARMED, anew    | IDLE    | PRESSED, kept with its nonce  | window over: IDLE
-    PRESSED  | ARMED          | PRESSED | PRESSED, ignored and counted  | thanks over: IDLE
-
-Lamps: all five while ARMED; the pressed one alone while PRESSED, that is for THANKS_MS and on
-until the host has acknowledged, at most THANKS_MAX_MS; none while IDLE. An armed press that finds
-the store full is counted in ``dropped`` and leaves the face ARMED: no thanks for what would be
-lost.
-
-The greeting, whether a host listens; changed only by ``_greet``::
-
-    state    | HELLO_ACK ok | HELLO_ACK refused | WHO            | ARM, DISARM          | host
-    silent CALLING  | GREETED      | CALLING, slowly   | CALLING, anew  | ignored and counted  | -
-    GREETED  | GREETED      | CALLING, slowly   | CALLING, anew  | done and answered    | CALLING,
-    anew
-
-CALLING repeats HELLO, at once if it was given a command; GREETED sends PING as heartbeat, answers
-commands and sends the presses kept. A pad keeps its face when the host goes silent. Not kept over
-a power cut: presses and the arming.
+A pad keeps its face when the host goes silent. Presses outlive a power cut once they are saved,
+the arming does not.
 """
 
 from firmware.pad import link
+from firmware.pad.caller import Caller
+from firmware.pad.greeting import (
+    BEAT_MS,
+    CALLING,
+    FAST_HELLOS,
+    GREETED,
+    HELLO_FAST_MS,
+    HELLO_SLOW_MS,
+    HOST_SILENT_MS,
+    Greeting,
+)
+from firmware.pad.kept import AGE_MAX_MS, MAX_KEPT, MAX_UNSOLICITED_KEPT, Store
+from firmware.pad.keys import SAMPLE_MS, SAMPLES_TO_SETTLE, STUCK_MS, Keys
+from firmware.pad.rating import (
+    ARMED,
+    IDLE,
+    PRESSED,
+    THANKS_MAX_MS,
+    THANKS_MS,
+    UNSOLICITED_GAP_MS,
+    Rating,
+)
+from firmware.pad.ticks import TICKS_HALF, TICKS_MASK, ticks_add, ticks_diff
 
-TICKS_MASK = (1 << 30) - 1
-"""Ticks are modulo 2^30, the period of ``time.ticks_ms`` on the RP2040."""
-TICKS_HALF = 1 << 29
+__all__ = [
+    "AGE_MAX_MS",
+    "ARMED",
+    "BEAT_MS",
+    "CALLING",
+    "FAST_HELLOS",
+    "GREETED",
+    "HELLO_FAST_MS",
+    "HELLO_SLOW_MS",
+    "HOST_SILENT_MS",
+    "IDLE",
+    "MAX_KEPT",
+    "MAX_UNSOLICITED_KEPT",
+    "PRESSED",
+    "SAMPLES_TO_SETTLE",
+    "SAMPLE_MS",
+    "STUCK_MS",
+    "THANKS_MAX_MS",
+    "THANKS_MS",
+    "TICKS_HALF",
+    "TICKS_MASK",
+    "UNSOLICITED_GAP_MS",
+    "Pad",
+    "ticks_add",
+    "ticks_diff",
+]
 
-SAMPLE_MS = 5
-SAMPLES_TO_SETTLE = 4
-"""Debounce: a key has moved when 4 samples 5 ms apart agree."""
-STUCK_MS = 30_000
-"""Nobody leans on a key for half a minute: such a key is a fault and no longer read."""
-THANKS_MS = 2_000
-THANKS_MAX_MS = 10_000
-MAX_KEPT = 32
-MAX_UNSOLICITED_KEPT = 16
-"""Presses nobody asked for take at most half of the store."""
-UNSOLICITED_GAP_MS = 1_000
-"""A child at the keys fills no journal: one unasked press a second is kept."""
 REPEAT_FAST_MS = 300
 REPEAT_SLOW_MS = 2_000
 FAST_TRIES = 5
-HELLO_FAST_MS = 500
-HELLO_SLOW_MS = 2_000
-FAST_HELLOS = 10
-BEAT_MS = 2_000
-HOST_SILENT_MS = 6_000
-"""Three heartbeats without an answer: say HELLO again."""
-AGE_MAX_MS = 1 << 28
-"""Ages stop at 3.1 days, before the wrap could make them young again."""
+REPORT_SEQ = 1 << 28
+"""Sequence number of a boot's one REPORT: between those of presses and of the teller's keys."""
 U16_MAX = 0xFFFF
+NO_SLOTS = b"this pad has no key or no slots: it takes no firmware over its line"
+RATING_KEYS = (1 << link.KEYS) - 1
+ALL_KEYS = 2 * link.KEYS
+"""Bits 0 to 4 of the mask are the visitor's keys, 5 to 9 the teller's."""
 
-IDLE = 0
-ARMED = 1
-PRESSED = 2
+# --- tones
+SILENCE = 0
+ACCEPTED_TONE = 1
+ERROR_TONE = 2
 
-CALLING = 0
-GREETED = 1
+# --- texts for the visitor
+NO_TEXT = 0
+HELLO_TEXT = 1
+PLEASE_RATE_TEXT = 2
+THANK_YOU_TEXT = 3
 
+TYPE_CHECKING = False  # MicroPython has no typing module; a type checker takes this as true
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Protocol
 
-def ticks_add(ticks: int, delta_ms: int) -> int:
-    """Return ``ticks`` + ``delta_ms`` modulo 2^30; no step leaves the RP2040's small integers."""
-    if ticks > TICKS_MASK - delta_ms:
-        return ticks - TICKS_MASK - 1 + delta_ms
-    return ticks + delta_ms
+    class Updates(Protocol):
+        """What carries updates out: firmware.pad.updating."""
 
+        switched: bool
 
-def ticks_diff(end: int, start: int) -> int:
-    """Return ``end`` - ``start`` in ms across the wrap, for distances under 2^29 ms (6.2 days)."""
-    diff = (end - start) & TICKS_MASK
-    return diff - TICKS_MASK - 1 if diff >= TICKS_HALF else diff
-
-
-class _Kept:
-    """A press that the host has not acknowledged."""
-
-    def __init__(self, seq: int, nonce: int, score: int, now_ms: int) -> None:
-        self.seq = seq
-        self.nonce = nonce
-        self.score = score
-        self.pressed_at = now_ms
-        self.due_at = now_ms
-        self.tries = 0
+        def take(self, kind: int, body: bytes, rating: bool) -> bytes:
+            """The body of the answer. Raises BadBody."""
 
 
 class Pad:
-    """One pad. ``boot_id`` is a random u32, new at each boot; ``hello`` the body of its HELLO.
+    """One pad. ``boot_id`` is a random u32, new at each boot; ``key`` its secret, None: unkeyed.
 
     Call ``received`` for every frame, ``sample`` with the mask of keys held down (bit 0 is key
     1), then ``due`` until it returns 0, then wait at most ``rest_ms``; ``leds`` is to be shown
-    after each call.
+    after each call. ``random`` gives that many bytes of the hardware's chance.
     """
 
-    def __init__(self, boot_id: int, hello: bytes, now_ms: int) -> None:
+    def __init__(
+        self,
+        boot_id: int,
+        hello: link.Hello,
+        now_ms: int,
+        key: "bytes | None" = None,
+        random: "Callable[[int], bytes]" = bytes,
+    ) -> None:
         self.boot_id = boot_id
-        self.leds = 0
-        self.stuck = 0
         self.bad_frames = 0  # set by the shell from its decoder, reported in PING
-        self.dropped = 0  # presses that found the store full
-        self.ignored = (
-            0  # events that the tables above answer with "ignored", and unasked presses too fast
-        )
+        self.ignored = 0  # presses and commands that the tables answer with "ignored"
         self.unknown = 0  # frames of a kind, size or sender that a pad does not know
-        self.face = IDLE
-        self.greeting = CALLING
-        self._hello = hello
-        self._kept: list[_Kept] = []
-        self._press_seq = 0
-        self._note_seq = 0
-        self._nonce = 0
-        self._shown_seq = 0
-        self._face_until = now_ms
-        self._thanks_until = now_ms
-        self._gap = False
-        self._gap_until = now_ms
-        self._beat_at = now_ms
-        self._hellos = 0
-        self._host_until = now_ms
+        self.store = Store()
+        self.stars = 0  # the teller's, for the visitor's display
+        self.maintenance = False  # the host asked for it: reset into the prompt once all is said
+        self._keyed = key is not None
+        self._report = b""
+        self._report_seq = 0
+        self._report_at = now_ms
+        self._roles = hello.roles
+        self._keys = Keys(ALL_KEYS, now_ms)
+        self._caller = Caller(now_ms)
+        self._said_accepted = False
+        self._said_failed = 0
+        self._rating = Rating(boot_id, now_ms)
+        self._greeting = Greeting(boot_id, hello, key, random, now_ms)
         self._host = 0
         self._command_seq = 0
         self._answer = link.OK
         self._answer_due = False
-        self._sampled_at = ticks_add(now_ms, TICKS_MASK + 1 - SAMPLE_MS)
-        self._raw = 0
-        self._down = 0
-        self._counts = bytearray(link.KEYS)
-        self._down_since = [now_ms] * link.KEYS
+        self.updates: Updates | None = None  # set by the shell where there are slots
+        self.slot_flags = 0  # set by the shell: link.FLAG_ON_TRIAL, link.FLAG_WENT_BACK
+        self._update_host = 0
+        self._update_seq = 0
+        self._progress = b""
+        self._progress_due = False
 
     @property
     def kept(self) -> int:
         """Presses not acknowledged yet."""
-        return len(self._kept)
+        return len(self.store.presses)
+
+    @property
+    def dropped(self) -> int:
+        """Presses that found the store full."""
+        return self.store.dropped
+
+    @property
+    def leds(self) -> int:
+        """Mask of the lamps that are lit."""
+        return self._rating.leds
+
+    @property
+    def face(self) -> int:
+        """IDLE, ARMED or PRESSED."""
+        return self._rating.face
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the visitor is told that the press counts: a steady lamp."""
+        return self._rating.face == PRESSED and self._rating.safe
+
+    @property
+    def digits(self) -> bytes:
+        """Four characters for the teller's display; none without that role."""
+        return self._caller.digits if self._roles & link.CALLER else b""
+
+    @property
+    def text(self) -> int:
+        """What the visitor's display says: a text's number."""
+        if not self._roles & link.RATING:
+            return NO_TEXT
+        if self.face == ARMED:
+            return PLEASE_RATE_TEXT
+        return THANK_YOU_TEXT if self.accepted else HELLO_TEXT
+
+    def take_tone(self) -> int:
+        """The tone to give now, once for each occasion."""
+        accepted = self.accepted
+        tone = ACCEPTED_TONE if accepted and not self._said_accepted else SILENCE
+        self._said_accepted = accepted
+        if self._caller.failed != self._said_failed:
+            self._said_failed = self._caller.failed
+            tone = ERROR_TONE
+        return tone
+
+    @property
+    def greeting(self) -> int:
+        """CALLING or GREETED."""
+        return self._greeting.state
+
+    @property
+    def refused(self) -> int:
+        """Frames that the key's holder did not send, or not now."""
+        return self._greeting.refused
+
+    @property
+    def stuck(self) -> int:
+        """Mask of the keys that are stuck."""
+        return self._keys.stuck
+
+    @property
+    def switched(self) -> bool:
+        """Whether new firmware is to be started, and the host knows it: restart."""
+        return self.updates is not None and self.updates.switched and not self._progress_due
+
+    def report(self, crashes: int, last: str) -> None:
+        """Tell the host of the last crash until it has acknowledged."""
+        self._report = link.pack_report(crashes, last)
+        self._report_seq = REPORT_SEQ
 
     # --- what comes in -------------------------------------------------------------------
 
-    def received(self, frame: link.Frame, now_ms: int) -> None:
-        """Take one good frame from the host.
+    def received(self, frame: "link.Frame | link.Sealed", now_ms: int) -> None:
+        """Take one frame from the line.
 
-        Never raises: what does not fit is counted in ``unknown``.
+        Never raises: what does not fit is counted in ``unknown``, what nobody trusted sent in
+        ``refused``.
         """
         self._pass_time(now_ms)
-        try:
-            known = self._dispatch(frame, now_ms)
-        except link.BadBody:
-            known = False
-        if known:
-            self._host_until = ticks_add(now_ms, HOST_SILENT_MS)
-        else:
-            self.unknown += 1
+        before = self._greeting.state
+        checked = self._greeting.checked(frame, now_ms)
+        if checked is not None:
+            try:
+                known = self._dispatch(checked, now_ms)
+            except link.BadBody:
+                known = False
+            if not known:
+                self.unknown += 1
+        self._greeting_changed(before, now_ms)
 
     def sample(self, mask: int, now_ms: int) -> None:
         """Take the raw keys; calls less than SAMPLE_MS after the last sample are left out."""
-        self._raw = mask  # even if left out: rest_ms must ask for the next sample soon
-        if ticks_diff(now_ms, self._sampled_at) < SAMPLE_MS:
-            return
-        self._pass_time(now_ms)
-        self._sampled_at = now_ms
-        pressed = 0
-        for key in range(link.KEYS):
-            bit = 1 << key
-            if (mask ^ self._down) & bit:
-                self._counts[key] += 1
-                if self._counts[key] >= SAMPLES_TO_SETTLE:
-                    self._counts[key] = 0
-                    self._down ^= bit
-                    if self._down & bit:
-                        self._down_since[key] = now_ms
-                        pressed |= bit
-                    else:
-                        self.stuck &= ~bit
-            else:
-                self._counts[key] = 0
-                if (
-                    self._down & ~self.stuck & bit
-                    and ticks_diff(now_ms, self._down_since[key]) >= STUCK_MS
-                ):
-                    self.stuck |= bit
-        # Only now: a key let go in the same sample must not look as if it were still held.
+        pressed = self._keys.sample(mask, now_ms)
         if pressed:
-            for key in range(link.KEYS):
+            self._pass_time(now_ms)
+            for key in range(ALL_KEYS):
                 if pressed & 1 << key:
                     self._pressed(key, now_ms)
 
@@ -195,34 +250,44 @@ class Pad:
     def due(self, buffer: bytearray, now_ms: int) -> int:
         """Write the next frame into ``buffer`` (link.MAX_WIRE bytes); return its size, 0: none."""
         self._pass_time(now_ms)
+        greeting = self._greeting
         if self._answer_due:
             self._answer_due = False
             body = link.pack_done(self._answer)
-            return link.encode_into(buffer, link.DONE, self._host, self._command_seq, body)
-        if ticks_diff(now_ms, self._beat_at) >= 0:
-            self._note_seq += 1
-            self._limit_ages(now_ms)
-            if self.greeting == CALLING:
-                self._hellos += 1
-                fast = self._hellos < FAST_HELLOS
-                self._beat_at = ticks_add(now_ms, HELLO_FAST_MS if fast else HELLO_SLOW_MS)
-                return link.encode_into(
-                    buffer, link.HELLO, self.boot_id, self._note_seq, self._hello
-                )
-            self._beat_at = ticks_add(now_ms, BEAT_MS)
-            return link.encode_into(
-                buffer, link.PING, self.boot_id, self._note_seq, self._status()
+            return greeting.encode_into(buffer, link.DONE, self._host, self._command_seq, body)
+        if self._progress_due:
+            self._progress_due = False
+            return greeting.encode_into(
+                buffer, link.PROGRESS, self._update_host, self._update_seq, self._progress
             )
-        if self.greeting == GREETED:
-            for kept in self._kept:
-                if ticks_diff(now_ms, kept.due_at) >= 0:
-                    kept.tries += 1
-                    pause_ms = REPEAT_FAST_MS if kept.tries < FAST_TRIES else REPEAT_SLOW_MS
-                    kept.due_at = ticks_add(now_ms, pause_ms)
-                    body = link.pack_press(
-                        kept.nonce, kept.score, ticks_diff(now_ms, kept.pressed_at)
-                    )
-                    return link.encode_into(buffer, link.PRESS, self.boot_id, kept.seq, body)
+        size = greeting.due(buffer, now_ms)
+        if size or greeting.state != GREETED:
+            return size
+        if ticks_diff(now_ms, greeting.beat_at) >= 0:
+            greeting.beat_at = ticks_add(now_ms, BEAT_MS)
+            body = self._status()
+            return greeting.encode_into(buffer, link.PING, self.boot_id, greeting.note(), body)
+        if self._report and ticks_diff(now_ms, self._report_at) >= 0:
+            self._report_at = ticks_add(now_ms, REPEAT_SLOW_MS)
+            return greeting.encode_into(
+                buffer, link.REPORT, self.boot_id, self._report_seq, self._report
+            )
+        action = self._caller.due(now_ms)
+        if action is not None:
+            return greeting.encode_into(buffer, link.KEY, self.boot_id, action[0], action[1])
+        for press in self.store.presses:
+            if ticks_diff(now_ms, press.due_at) >= 0:
+                press.tries += 1
+                pause_ms = REPEAT_FAST_MS if press.tries < FAST_TRIES else REPEAT_SLOW_MS
+                press.due_at = ticks_add(now_ms, pause_ms)
+                body = link.pack_press(
+                    press.nonce,
+                    press.score,
+                    ticks_diff(now_ms, press.pressed_at),
+                    press.boot_id,
+                    link.RESTORED if press.restored else 0,
+                )
+                return greeting.encode_into(buffer, link.PRESS, self.boot_id, press.seq, body)
         return 0
 
     def rest_ms(self, now_ms: int) -> int:
@@ -230,59 +295,65 @@ class Pad:
 
         Ask after ``due``, which leaves no answer behind.
         """
-        rest = SAMPLE_MS if self._raw != self._down else BEAT_MS
-        rest = min(rest, ticks_diff(self._beat_at, now_ms))
-        if self.face != IDLE:
-            until = self._face_until
-            if self.face == PRESSED and ticks_diff(now_ms, until) >= 0:
-                until = self._thanks_until
-            rest = min(rest, ticks_diff(until, now_ms))
-        if self.greeting == GREETED:
-            for kept in self._kept:
-                rest = min(rest, ticks_diff(kept.due_at, now_ms))
+        rest = SAMPLE_MS if self._keys.moving else BEAT_MS
+        rest = min(rest, ticks_diff(self._greeting.beat_at, now_ms))
+        rest = self._rating.rest_ms(now_ms, rest)
+        rest = self._caller.rest_ms(now_ms, rest)
+        if self._greeting.state == GREETED:
+            for press in self.store.presses:
+                rest = min(rest, ticks_diff(press.due_at, now_ms))
         return max(rest, 0)
 
     # --- changes -------------------------------------------------------------------------
 
     def _dispatch(self, frame: link.Frame, now_ms: int) -> bool:
         """Act on a frame; False for one that a pad does not know."""
+        if self._greeting.take(frame, now_ms):
+            return True
         kind = frame.kind
-        if kind == link.WHO:
-            link.check_empty("WHO", frame.body)
-            self._greet(CALLING, now_ms)
-        elif kind == link.ARM or kind == link.DISARM:
+        if kind == link.ARM or kind == link.DISARM or kind == link.SHOW or kind == link.MAINTAIN:
             self._command(frame, now_ms)
-        elif frame.boot_id != self.boot_id:
-            return False
-        elif kind == link.HELLO_ACK:
-            protocol, answer = link.unpack_hello_ack(frame.body)
-            if protocol == link.PROTOCOL and answer == link.OK:
-                self._greet(GREETED, now_ms)
-            else:
-                self._greet(CALLING, now_ms)
-                self._hellos = FAST_HELLOS
-                self._beat_at = ticks_add(now_ms, HELLO_SLOW_MS)
         elif kind == link.ACK:
             link.check_empty("ACK", frame.body)
-            self._forget(frame.seq)
-        elif kind == link.PONG:
-            link.check_empty("PONG", frame.body)
+            press = self.store.forget(frame.boot_id, frame.seq, now_ms)
+            if press is not None:
+                self._rating.acknowledged(press)
+            elif self._report and frame.seq == REPORT_SEQ and frame.boot_id == self.boot_id:
+                self._report = b""
+            elif frame.boot_id != self.boot_id or not self._caller.forget(frame.seq):
+                self.ignored += 1
+        elif link.OFFER <= kind <= link.ABANDON:
+            self._updating(frame, now_ms)
+        elif kind == link.DENY:
+            code = link.unpack_deny(frame.body)
+            if frame.boot_id != self.boot_id or not self._caller.deny(frame.seq, code, now_ms):
+                self.ignored += 1
         else:
             return False
+        self._greeting.heard(now_ms)
         return True
 
     def _command(self, frame: link.Frame, now_ms: int) -> None:
-        """ARM and DISARM; a repeat of the last one is answered again and changes nothing."""
+        """ARM, DISARM, SHOW; a repeat of the last one is answered again and changes nothing."""
         nonce = 0
         window_ms = 0
+        number = b""
+        waiting = stars = 0
+        role = link.RATING
         if frame.kind == link.ARM:
             nonce, window_ms = link.unpack_arm(frame.body)
+        elif frame.kind == link.MAINTAIN:
+            link.check_empty("MAINTAIN", frame.body)
+            role = link.RATING | link.CALLER if self._keyed else 0  # never for a plain frame
+        elif frame.kind == link.SHOW:
+            role = link.RATING | link.CALLER
+            number, waiting, stars = link.unpack_show(frame.body)
         else:
             link.check_empty("DISARM", frame.body)
         same_host = frame.boot_id == self._host
-        if self.greeting == CALLING:
+        if self._greeting.state == CALLING:
             self.ignored += 1
-            self._beat_at = now_ms
+            self._greeting.call_now(now_ms)
             return
         if same_host and frame.seq < self._command_seq:
             self.ignored += 1
@@ -292,91 +363,83 @@ class Pad:
             return
         self._host = frame.boot_id
         self._command_seq = frame.seq
-        self._answer = link.OK
-        if nonce:
-            self._nonce = nonce
-            self._face(ARMED, now_ms, window_ms)
-        elif self.face == ARMED:
-            self._face(IDLE, now_ms, 0)
+        self._answer = link.OK if self._roles & role else link.REFUSED
+        if self._answer != link.OK:
+            return
+        if frame.kind == link.MAINTAIN:
+            self.maintenance = True
+        elif number:
+            self._caller.show(number, waiting, now_ms)
+            self.stars = stars
+        elif nonce:
+            self._rating.arm(nonce, window_ms, now_ms)
+        else:
+            self._rating.disarm()
+
+    def _updating(self, frame: link.Frame, now_ms: int) -> None:
+        """OFFER to ABANDON; a repeat of the last one is answered again and changes nothing."""
+        if self._greeting.state == CALLING:
+            self.ignored += 1
+            self._greeting.call_now(now_ms)
+            return
+        same_host = frame.boot_id == self._update_host
+        if same_host and frame.seq < self._update_seq:
+            self.ignored += 1
+            return
+        if not same_host or frame.seq > self._update_seq or not self._progress:
+            if self._keyed and self.updates is not None:
+                rating = self.face != IDLE or self._caller.waiting
+                self._progress = self.updates.take(frame.kind, frame.body, rating)
+            else:
+                self._progress = link.pack_progress(link.NOT_TAKEN, rest=NO_SLOTS)
+            self._update_host = frame.boot_id
+            self._update_seq = frame.seq
+        self._progress_due = True
 
     def _pressed(self, key: int, now_ms: int) -> None:
-        """One debounced press."""
-        others = (self._raw | self._down) & ~self.stuck & ~(1 << key)
-        if others or self.face == PRESSED:
+        """One debounced press; two keys of one role at once are nobody's wish."""
+        if key >= link.KEYS:
+            if self._roles & link.CALLER and self._keys.alone(key, RATING_KEYS << link.KEYS):
+                self._caller.press(key - link.KEYS, now_ms)
+            else:
+                self.ignored += 1
+            return
+        press = None
+        if self._roles & link.RATING and self._keys.alone(key, RATING_KEYS):
+            press = self._rating.press(key, now_ms)
+        if press is None:
             self.ignored += 1
-        elif self.face == ARMED:
-            if self._keep(self._nonce, key, now_ms, MAX_KEPT):
-                self._shown_seq = self._press_seq
-                self._thanks_until = ticks_add(now_ms, THANKS_MAX_MS)
-                self._face(PRESSED, now_ms, THANKS_MS, 1 << key)
-        elif self._gap:
-            self.ignored += 1
-        else:
-            self._gap = True
-            self._gap_until = ticks_add(now_ms, UNSOLICITED_GAP_MS)
-            self._keep(0, key, now_ms, MAX_UNSOLICITED_KEPT)
+        elif self.store.add(press):
+            self._rating.keep(press, now_ms)
 
-    def _keep(self, nonce: int, key: int, now_ms: int, most: int) -> bool:
-        if len(self._kept) >= most:
-            self.dropped += 1
-            return False
-        self._press_seq += 1
-        self._kept.append(_Kept(self._press_seq, nonce, key + 1, now_ms))
-        return True
-
-    def _forget(self, seq: int) -> None:
-        for at in range(len(self._kept)):
-            if self._kept[at].seq == seq:
-                self._kept.pop(at)
-                if seq == self._shown_seq:
-                    self._shown_seq = 0
-                return
-        self.ignored += 1
-
-    def _face(self, state: int, now_ms: int, lasts_ms: int, leds: int = 0) -> None:
-        """The only place where the face and its lamps change."""
-        self.face = state
-        self._face_until = ticks_add(now_ms, lasts_ms)
-        self.leds = (1 << link.KEYS) - 1 if state == ARMED else leds
-
-    def _greet(self, state: int, now_ms: int) -> None:
-        """The only place where the greeting changes."""
+    def _greeting_changed(self, before: int, now_ms: int) -> None:
+        state = self._greeting.state
         if state == CALLING:
-            self._hellos = 0
-            self._beat_at = now_ms
-            self._answer_due = False
-        elif self.greeting == CALLING:
-            self._beat_at = ticks_add(now_ms, BEAT_MS)
-            for kept in self._kept:
-                kept.due_at = now_ms
-                kept.tries = 0
-        self.greeting = state
+            self._answer_due = self._progress_due = False
+        elif before == CALLING:
+            for press in self.store.presses:
+                press.due_at = now_ms
+                press.tries = 0
 
     def _pass_time(self, now_ms: int) -> None:
         # Every stored tick is either compared here at least every BEAT_MS or not compared at all:
         # none grows old enough to look like the future.
-        if self._gap and ticks_diff(now_ms, self._gap_until) >= 0:
-            self._gap = False
-        if self.greeting == GREETED and ticks_diff(now_ms, self._host_until) >= 0:
-            self._greet(CALLING, now_ms)
-        if self.face != IDLE and ticks_diff(now_ms, self._face_until) >= 0:
-            waits = self.face == PRESSED and self._shown_seq
-            if not waits or ticks_diff(now_ms, self._thanks_until) >= 0:
-                self._face(IDLE, now_ms, 0)
-
-    def _limit_ages(self, now_ms: int) -> None:
-        for kept in self._kept:
-            if ticks_diff(now_ms, kept.pressed_at) > AGE_MAX_MS:
-                kept.pressed_at = ticks_add(now_ms, TICKS_MASK + 1 - AGE_MAX_MS)
+        self.store.limit_ages(now_ms)
+        self._greeting.pass_time(now_ms)
+        if self._greeting.state == CALLING:
+            self._answer_due = self._progress_due = False
+            self._caller.host_lost()
+        self._caller.pass_time(now_ms)
+        self._rating.pass_time(now_ms)
 
     def _status(self) -> bytes:
-        flags = link.FLAG_STUCK_KEY if self.stuck else 0
-        if len(self._kept) >= MAX_KEPT:
+        flags = self.slot_flags | (link.FLAG_STUCK_KEY if self.stuck else 0)
+        if self.kept >= MAX_KEPT:
             flags |= link.FLAG_STORE_FULL
         return link.pack_ping(
             flags,
             self.stuck,
-            len(self._kept),
-            min(self.dropped, U16_MAX),
-            min(self.bad_frames, U16_MAX),
+            self.kept,
+            min(self.store.dropped, U16_MAX),
+            min(self.bad_frames + self.refused, U16_MAX),
         )

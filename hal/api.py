@@ -2,10 +2,10 @@
 I/O.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Protocol
+from enum import IntEnum, StrEnum
+from typing import Protocol, runtime_checkable
 
 
 class HealthState(StrEnum):
@@ -125,7 +125,7 @@ class Paper(StrEnum):
 class PrintResult:
     """Outcome of one attempt; ``cause`` is empty when printed, else a short code.
 
-    Causes: paper_out, cover_open, cutter, error, offline, silent, link_lost, unavailable.
+    Causes: paper_out, cover_open, cutter, error, offline, silent, link_lost, unavailable, refused.
     """
 
     paper: Paper
@@ -138,8 +138,14 @@ class TicketPrinter(Protocol):
     async def open(self) -> None:
         """Open the link and ask for the state once. Raises LinkUnavailable, DeviceSilent."""
 
-    async def print_slip(self, slip: Slip) -> PrintResult:
-        """Print one slip. Never raises for a device fault: the result says what is known."""
+    async def print_slip(
+        self, slip: Slip, *, sending: Callable[[], bool] | None = None
+    ) -> PrintResult:
+        """Print one slip. Never raises for a device fault: the result says what is known.
+
+        ``sending`` is called once the printer is ready, right before the first byte of the slip;
+        where it says False nothing of it is sent: NOT_PRINTED, refused.
+        """
 
     async def check(self) -> Health:
         """Ask the device now (real-time status) and return its health."""
@@ -164,6 +170,9 @@ class PadIdentity:
     protocol: int
     firmware: str  # version, e.g. "0.1.0"
     interpreter: str  # e.g. "micropython 1.25.0"
+    firmware_hash: str = ""  # hex, 8 bytes of the manifest's SHA-256; zeros: no manifest
+    roles: int = 1  # bits: 1 rating, 2 caller
+    keyed: bool = False  # what it says is sealed under its key
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +187,132 @@ class PadPress:
     nonce: int
     score_1to5: int
     age_ms: int  # time between the press and this delivery, by the pad's own clock
+    restored: bool = False  # it outlived a power cut: the age leaves out the time without power
+
+
+class KeyAction(IntEnum):
+    """What a teller's key asks for."""
+
+    NEXT = 1
+    RECALL = 2
+    NO_SHOW = 3
+    FINISH = 4
+    PAUSE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PadKey:
+    """One key of a teller. (unique_id, boot_id, seq) identifies it for ever."""
+
+    unique_id: str
+    boot_id: int
+    seq: int
+    action: KeyAction
+    age_ms: int  # by the pad's own clock; a pad drops what is older than 5 s
+
+
+class CallerPad(Protocol):
+    """The teller's side of a pad: keys in, digits out."""
+
+    async def open(self) -> None:
+        """Open the link and start to listen. Raises LinkUnavailable. A silent pad is not an error
+        here.
+        """
+
+    async def show(self, number: str, waiting: int | None, stars: int) -> None:
+        """Show the number being served (at most 4 ASCII characters), how many wait (None: not
+        known) and the teller's stars, 0 (not shown) to 5. Raises DeviceSilent, DeviceRefused (the
+        pad has no such display), LinkLost, ValueError.
+        """
+
+    async def next_key(self) -> PadKey:
+        """Wait for the next key not delivered before; the pad repeats it until it is answered."""
+
+    async def acknowledge_key(self, key: PadKey) -> None:
+        """Tell the pad that the key was carried out, so that it forgets it."""
+
+    async def deny_key(self, key: PadKey, code: str) -> None:
+        """Tell the pad that the key was not carried out: it gives a tone and shows ``code``, 4
+        ASCII characters. Raises ValueError.
+        """
+
+    @property
+    def health(self) -> Health:
+        """The last known health."""
+
+    def on_health(self, listener: Callable[[Health], None]) -> None:
+        """Call ``listener`` at each change of state."""
+
+    def on_greeting(self, listener: Callable[[PadIdentity], None]) -> None:
+        """Call ``listener`` each time the pad was greeted: what it showed before may be gone."""
+
+    async def close(self) -> None:
+        """Release the link; closing twice is harmless."""
+
+
+@dataclass(frozen=True, slots=True)
+class PadTrial:
+    """What a pad says of the firmware that it runs."""
+
+    on_trial: bool  # it has not confirmed itself yet
+    went_back: bool  # another one did not pass its trial, this is the one before
+
+
+@runtime_checkable
+class UpdatablePad(Protocol):
+    """A pad that takes new firmware over its line, while it goes on with its work."""
+
+    async def update(
+        self,
+        manifest: bytes,
+        files: Mapping[str, bytes],
+        *,
+        progress: Callable[[int, int], None] = lambda _done, _size: None,
+        switching: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Bring the files of a manifest into the slot that does not run, and start it on trial.
+
+        Whatever was there from an earlier try is kept. ``progress(done, size)`` tells bytes;
+        ``switching`` is called before the pad is told to start the new firmware: after that only
+        ``identity`` and ``trial`` say what came of it. Raises DeviceBusy (somebody rates, or a
+        trial runs), DeviceRefused (the pad says why), DeviceSilent, LinkLost, ValueError (no
+        manifest, or a file of it is missing).
+        """
+
+    @property
+    def identity(self) -> PadIdentity | None:
+        """What the pad said of itself, None before its first HELLO."""
+
+    @property
+    def trial(self) -> PadTrial | None:
+        """What its last heartbeat said, None while nobody is greeted."""
+
+    @property
+    def health(self) -> Health:
+        """The last known health."""
+
+
+class PadBus(Protocol):
+    """One line with many pads: each has an address on it and a link of its own."""
+
+    def seat(self, address: int, unique_id: str = "") -> ByteLink:
+        """The link to the pad at an address; ``unique_id`` (hex) decides where two have it.
+
+        Raises ValueError for an address out of range or given twice.
+        """
+
+    def trouble(self, address: int) -> tuple[HealthState, str] | None:
+        """What the bus knows of the pad at an address that the pad itself cannot say."""
+
+    @property
+    def health(self) -> Health:
+        """The bus's own health row."""
+
+    def on_health(self, listener: Callable[[Health], None]) -> None:
+        """Call ``listener`` at each change of state."""
+
+    async def close(self) -> None:
+        """Release the line; closing twice is harmless. It is opened by its first pad's link."""
 
 
 class RatingPad(Protocol):
@@ -215,3 +350,40 @@ class RatingPad(Protocol):
 
     async def close(self) -> None:
         """Release the link; closing twice is harmless."""
+
+
+# --- sound ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """What is said in one language: ``zh`` or ``en``."""
+
+    language: str
+    text: str
+
+
+class Speaker(Protocol):
+    """The hall's loudspeaker. One announcement at a time: a second one waits for the first."""
+
+    async def open(self) -> None:
+        """See that sound can be played. Raises LinkUnavailable, DeviceSilent, DeviceRefused."""
+
+    async def say(
+        self, speeches: Sequence[Speech], *, volume: float = 1.0, chime: bool = True
+    ) -> None:
+        """Play the chime, if asked for, then the speeches in this order; returns when all of it
+        was played. ``volume`` 0 to 1 is for this announcement alone. Raises LinkUnavailable
+        (program or sound device missing), DeviceSilent (it hangs), DeviceRefused (it ended too
+        early, or cannot say this), ValueError.
+        """
+
+    async def check(self) -> Health:
+        """Play a moment of silence the same way and return the health that follows from it."""
+
+    @property
+    def health(self) -> Health:
+        """The last known health; counters ``said`` and ``failed``."""
+
+    async def close(self) -> None:
+        """End what is being said; closing twice is harmless."""

@@ -6,6 +6,7 @@ HalError
 ├── LinkLost           an open link broke: close, open again
 └── DeviceError
     ├── DeviceSilent   no answer in time: unplugged, off, or wrong speed
+    ├── DeviceBusy     it answered: not now; come again later
     └── DeviceRefused  it answered, and said no (paper out, cover open, bad frame)
 """
 
@@ -32,6 +33,10 @@ class DeviceError(HalError):
 
 class DeviceSilent(DeviceError):
     """The device did not answer within its time."""
+
+
+class DeviceBusy(DeviceError):
+    """The device does something that must not be disturbed; nothing was changed."""
 
 
 class DeviceRefused(DeviceError):

@@ -1,6 +1,7 @@
 """Byte links: serial (pyserial), TCP, and an in-memory pair. All async, none blocks the loop.
 
-An address says which one: ``serial:/dev/ttyUSB0?baud=115200`` or ``tcp://192.0.2.7:9100``.
+An address says which one: ``serial:/dev/ttyUSB0?baud=115200`` or ``tcp://192.0.2.7:9100``. A pad's
+may be ``rs485:/dev/ttyUSB0?baud=115200#5``: the bus at that port, the pad with address 5 on it.
 """
 
 import asyncio
@@ -33,6 +34,8 @@ __all__ = [
 DEFAULT_BAUD = 115_200
 BAUD_RANGE = range(300, 4_000_001)
 """From the slowest printer still sold to the fastest the Linux serial layer knows."""
+BUS_ADDRESSES = range(1, 32)
+"""As firmware.pad.turns.ADDRESSES."""
 CONNECT_TIMEOUT_S = 3.0
 """A printer on the branch's own network answers in milliseconds; this covers a sleepy one."""
 CLOSE_TIMEOUT_S = 1.0
@@ -47,14 +50,31 @@ class Address:
     target: str
     port: int = 0
     baud: int = DEFAULT_BAUD
+    station: int = 0  # on a bus
 
 
 def parse_address(text: str) -> Address:
-    """Read ``serial:/dev/ttyUSB0?baud=9600`` or ``tcp://host:port``. Raises ValueError."""
+    """Read ``serial:/dev/ttyUSB0?baud=9600``, ``rs485:/dev/ttyUSB0#5`` or ``tcp://host:port``.
+
+    Raises ValueError.
+    """
     parts = urlsplit(text)
-    if parts.scheme == "serial":
+    if parts.scheme in ("serial", "rs485"):
+        station = 0
+        if parts.scheme == "rs485":
+            is_number = parts.fragment.isascii() and parts.fragment.isdigit()
+            station = int(parts.fragment) if is_number else 0
+            if station not in BUS_ADDRESSES:
+                raise ValueError(
+                    f"{text!r}: expected #N at the end, the pad's address on the bus, 1 to"
+                    f" {BUS_ADDRESSES[-1]}"
+                )
+        elif parts.fragment:
+            raise ValueError(f"{text!r}: only a pad on a bus (rs485:) has an address behind #")
         if not parts.path.startswith("/"):
-            raise ValueError(f"{text!r}: expected serial:/dev/NAME, with the device's whole path")
+            raise ValueError(
+                f"{text!r}: expected {parts.scheme}:/dev/NAME, with the device's whole path"
+            )
         query = parse_qs(parts.query, keep_blank_values=True)
         unknown = set(query) - {"baud"}
         if unknown:
@@ -63,7 +83,7 @@ def parse_address(text: str) -> Address:
         is_number = baud_text.isascii() and baud_text.isdigit()
         if not is_number or int(baud_text) not in BAUD_RANGE:
             raise ValueError(f"{text!r}: baud must be a whole number from 300 to 4000000")
-        return Address("serial", parts.path, baud=int(baud_text))
+        return Address(parts.scheme, parts.path, baud=int(baud_text), station=station)
     if parts.scheme == "tcp":
         try:
             port = parts.port
@@ -92,6 +112,8 @@ class Descriptor:
         self._fd = fd
         self._name = name
         self._waiting: set[asyncio.Future[None]] = set()
+        self._reader: asyncio.Future[None] | None = None
+        self._watched = False
         os.set_blocking(fd, False)
 
     async def read(self, limit: int = 4096) -> bytes:
@@ -129,6 +151,7 @@ class Descriptor:
         loop = asyncio.get_running_loop()
         loop.remove_reader(fd)
         loop.remove_writer(fd)
+        self._watched = False
         for future in self._waiting:
             _wake(future)
 
@@ -140,21 +163,33 @@ class Descriptor:
     async def _ready(self, fd: int, *, reading: bool) -> None:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
-        if reading:
-            loop.add_reader(fd, _wake, future)
-        else:
-            loop.add_writer(fd, _wake, future)
         self._waiting.add(future)
         try:
+            if reading:
+                self._reader = future
+                if not self._watched:
+                    self._watched = True
+                    loop.add_reader(fd, self._readable, fd)
+            else:
+                loop.add_writer(fd, _wake, future)
             await future
         finally:
             self._waiting.discard(future)
             # After release() the number may already belong to another file.
-            if self._fd == fd:
-                if reading:
-                    loop.remove_reader(fd)
-                else:
-                    loop.remove_writer(fd)
+            if self._fd == fd and not reading:
+                loop.remove_writer(fd)
+
+    def _readable(self, fd: int) -> None:
+        """Wake the reader; the watch stays, it costs more than a press's way through the driver.
+
+        It goes when there are bytes and nobody waits for them.
+        """
+        reader, self._reader = self._reader, None
+        if reader is not None and not reader.done():
+            reader.set_result(None)
+        elif self._watched:
+            self._watched = False
+            asyncio.get_running_loop().remove_reader(fd)
 
 
 def _wake(future: "asyncio.Future[None]") -> None:

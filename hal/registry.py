@@ -14,6 +14,9 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
     "printer": {"escpos": "hal.drivers.escpos:EscposPrinter"},
     "pad": {"serial": "hal.drivers.pad:SerialPad"},
+    "pad_bus": {"rs485": "hal.drivers.pad_bus:PolledBus"},
+    "speaker": {"espeak": "hal.drivers.speaker:EspeakSpeaker"},
+    "pad_talk": {"keyed": "hal.drivers.pad_talk:PadTalk"},  # its trust alone, without a line
 }
 
 

@@ -31,6 +31,7 @@ the next slip. (GS ( H would number them; too few printers know it.)
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from enum import Enum, auto
 
 from hal.api import ByteLink, Health, HealthState, Paper, PrintResult, Slip
@@ -111,13 +112,17 @@ class EscposPrinter:
                     " is the speed right, is it an ESC/POS printer?"
                 )
 
-    async def print_slip(self, slip: Slip) -> PrintResult:
+    async def print_slip(
+        self, slip: Slip, *, sending: Callable[[], bool] | None = None
+    ) -> PrintResult:
         """Print one slip. Raises ValueError for text no printer can print, nothing for a fault."""
         data = encode(slip, self._profile) + STATUS_IN_ORDER
         async with self._lock:
             cause = await self._prepare()
             if cause:
                 return self._result(Paper.NOT_PRINTED, cause)
+            if sending is not None and not sending():
+                return PrintResult(Paper.NOT_PRINTED, "refused")
             self._buffer = _Buffer.TORN
             self._owed += 1
             try:

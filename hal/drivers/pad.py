@@ -1,77 +1,74 @@
-"""Driver of a rating pad on any byte link: arming, acknowledged presses, liveness, hot-plug.
+"""Driver of a pad on any byte link: arming, acknowledged presses, liveness, hot-plug.
 
-The session, changed only by ``_become``::
-
-    state    | means                                   | health                | leaves for
-    CLOSED   | not opened, or closed                   | unknown               | CALLING by open()
-    DOWN     | the link broke, is being opened again   | lost, "link"          | CALLING when it
-    opens CALLING  | the link is open, no HELLO yet          | unknown, then lost    | READY by
-    HELLO, REFUSED by a HELLO of
-             |                                         | "silent"              | another version
-    READY    | greeted: commands are answered          | ok, or fault          | CALLING by a
-    frame of another boot,
-             |                                         | "stuck_key"           | SILENT after
-             SILENT_AFTER_S
-    SILENT   | greeted once, nothing heard since       | lost, "silent"        | READY by any
-    frame of the same boot REFUSED  | the pad speaks another protocol         | fault, "protocol"
-       | READY by a HELLO of ours
-
-Any state but CLOSED leaves for DOWN when the link breaks, and for CLOSED by close(). Waiting is
-done by the event loop's clock; ``now_ms`` measures how long a pad has been silent.
+The session's states are those of hal.drivers.pad_state. Waiting is done by the event loop's clock;
+``now_ms`` measures how long a pad has been silent.
 """
 
 import asyncio
 import contextlib
 import os
-from collections import OrderedDict
-from collections.abc import Callable
-from enum import Enum, auto
+from collections.abc import Callable, Mapping
 
 from firmware.pad import link as wire
-from hal.api import ByteLink, Health, HealthState, PadIdentity, PadPress
-from hal.errors import DeviceRefused, DeviceSilent, LinkLost, LinkUnavailable
+from hal.api import (
+    ByteLink,
+    Health,
+    HealthState,
+    KeyAction,
+    PadIdentity,
+    PadKey,
+    PadPress,
+    PadTrial,
+)
+from hal.drivers.pad_commands import COMMAND_RETRY_S, PadCommands
+from hal.drivers.pad_firmware import WantedFirmware, identity_of
+from hal.drivers.pad_keys import KeyDesk, TellersKeys
+from hal.drivers.pad_line import PadLine, TroubleOf, no_trouble
+from hal.drivers.pad_presses import PressDesk, Taken
+from hal.drivers.pad_state import HEALTH, PadState
+from hal.drivers.pad_talk import REASONS, KeyOf, PadTalk, Random
+from hal.drivers.pad_update import PadUpdate, Progress, quietly, trial_of
+from hal.errors import DeviceRefused, LinkLost
 
-COMMAND_RETRY_S = 0.25
-"""Time for one answer: a frame takes 3 ms at 115200 baud, a turn of the pad 20 ms."""
-COMMAND_TRIES = 12
-"""At one frame in five lost each way, 12 tries fail once in 200,000 commands."""
 WHO_REPEAT_S = 1.0
 SILENT_AFTER_S = 6.0
 """Three of the pad's heartbeats of 2 s."""
 WATCH_S = 0.5
-WRITE_TIMEOUT_S = 1.0
-"""A port that takes no bytes for a second has no pad behind it."""
-REOPEN_S = (0.1, 0.25, 0.5, 1.0, 2.0)
-"""Pauses before the link is opened again; the last one repeats."""
-MAX_WAITING = 64
-"""Presses nobody has fetched; further ones stay in the pad, which repeats them."""
-MAX_SEEN = 1024
-"""Remembered presses: 32 times what a pad can hold."""
 
 
-class PadState(Enum):
-    """Where the session with a pad stands; the table is in the module's docstring."""
-
-    CLOSED = auto()
-    DOWN = auto()
-    CALLING = auto()
-    READY = auto()
-    SILENT = auto()
-    REFUSED = auto()
-
-
-_HEALTH = {
-    PadState.CLOSED: (HealthState.UNKNOWN, ""),
-    PadState.DOWN: (HealthState.LOST, "link"),
-    PadState.CALLING: (HealthState.UNKNOWN, ""),
-    PadState.READY: (HealthState.OK, ""),
-    PadState.SILENT: (HealthState.LOST, "silent"),
-    PadState.REFUSED: (HealthState.FAULT, "protocol"),
+_COUNTERS = (
+    "presses",
+    "repeats",
+    "held_back",
+    "bad_bodies",
+    "unknown_frames",
+    "reopened",
+    "boots",
+    "pad_crashes",
+)
+_COUNTER = {
+    Taken.NEW: "presses",
+    Taken.REPEATED: "repeats",
+    Taken.ACKNOWLEDGED: "repeats",
+    Taken.HELD_BACK: "held_back",
 }
 
 
-class SerialPad:
-    """One pad at the far end of a byte link. ``session`` names this start of the host (random)."""
+def no_keys(unique_id: str) -> bytes | None:
+    """No pad has a key here."""
+    return None
+
+
+class SerialPad(TellersKeys):
+    """One pad at the far end of a byte link.
+
+    ``key_of`` gives the key of a pad by its unique id (hex), None if there is none;
+    ``allow_unkeyed`` takes a pad without a key, which anybody on the line could play.
+    A pad with firmware older than ``oldest_firmware``, or of no hash in ``firmware_hashes`` (hex,
+    8 bytes of the manifest's SHA-256), works and has a warning; empty: any is right.
+    ``trouble`` is what a bus knows of the pad; it goes before what the pad says of itself.
+    ``session`` names this start of the host (random).
+    """
 
     def __init__(
         self,
@@ -79,40 +76,48 @@ class SerialPad:
         *,
         name: str,
         now_ms: Callable[[], int],
+        key_of: KeyOf = no_keys,
+        allow_unkeyed: bool = False,
+        oldest_firmware: str = "",
+        firmware_hashes: frozenset[str] = frozenset(),
+        trouble: TroubleOf = no_trouble,
         session: int | None = None,
+        random: Random = os.urandom,
     ) -> None:
-        self._link = link
+        self._line = PadLine(link, name)
+        self._talk = PadTalk(key_of, allow_unkeyed=allow_unkeyed, random=random)
         self._name = name
+        self._firmware = WantedFirmware(oldest_firmware, firmware_hashes)
+        self._trouble = trouble
         self._now_ms = now_ms
-        self._session = session or int.from_bytes(os.urandom(4), "little") or 1
+        self._session = session or int.from_bytes(random(4), "little") or 1
         self._state = PadState.CLOSED
-        self._decoder = wire.Decoder()
         self._identity: PadIdentity | None = None
-        self._presses: asyncio.Queue[PadPress] = asyncio.Queue(MAX_WAITING)
-        self._seen: OrderedDict[tuple[str, int, int], bool] = OrderedDict()
+        self._desk = PressDesk()
+        self._keys = KeyDesk(self._send)
         self._ready = asyncio.Event()
-        self._commanding = asyncio.Lock()
-        self._writing = asyncio.Lock()
         self._who_seq = 0
-        self._command_seq = 0
-        self._answer: asyncio.Future[int] | None = None
+        self.last_crash = ""  # what a pad said of its program's last end
+        self._commands = PadCommands(
+            name,
+            self._session,
+            send=self._send,
+            ready=self._ready_to_send,
+            check=self._check,
+        )
+        self._key_of = key_of
+        self._update = PadUpdate(
+            name, self._session, send=self._send, ready=self._ready_to_send, check=self._check
+        )
         self._heard_ms = 0
         self._asked_ms = 0
         self._status = (0, 0, 0, 0, 0)
-        self._counters = dict.fromkeys(
-            (
-                "presses",
-                "repeats",
-                "held_back",
-                "bad_bodies",
-                "unknown_frames",
-                "reopened",
-                "boots",
-            ),
-            0,
-        )
-        self._health = Health(HealthState.UNKNOWN)
+        self._pinged = False  # by the boot that is greeted
+        self._counters = dict.fromkeys(_COUNTERS, 0)
+        self._own = (HealthState.UNKNOWN, "")  # of the health, what the pad's own state says
+        self._health = Health(*self._own)
         self._listeners: list[Callable[[Health], None]] = []
+        self._greeting_listeners: list[Callable[[PadIdentity], None]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
     # --- the RatingPad protocol --------------------------------------------------------------
@@ -124,7 +129,7 @@ class SerialPad:
         """
         if self._state is not PadState.CLOSED:
             return
-        await self._link.open()
+        await self._line.open()
         self._start_session()
         self._tasks = [
             asyncio.create_task(self._listen(), name=f"{self._name}: listen"),
@@ -143,22 +148,59 @@ class SerialPad:
             body = wire.pack_arm(nonce, window_ms)
         except wire.BadBody as error:
             raise ValueError(str(error)) from error
-        await self._command(wire.ARM, body)
+        await self._commands.run(wire.ARM, body)
 
     async def disarm(self) -> None:
         """End the window early. Raises DeviceSilent, LinkLost, DeviceRefused."""
-        await self._command(wire.DISARM, b"")
+        await self._commands.run(wire.DISARM, b"")
+
+    async def maintain(self) -> None:
+        """Send the pad into its prompt, for a technician's tool; needs a pad with a key.
+
+        Raises DeviceSilent, LinkLost, DeviceRefused.
+        """
+        await self._commands.run(wire.MAINTAIN, b"")
+
+    async def show(self, number: str, waiting: int | None, stars: int) -> None:
+        """Show the number being served, how many wait (None: not known), the teller's stars.
+
+        Raises DeviceSilent, LinkLost, DeviceRefused (no such display), and ValueError.
+        """
+        known = wire.WAITING_UNKNOWN if waiting is None else min(waiting, wire.MAX_WAITING)
+        try:
+            body = wire.pack_show(number.encode("ascii").rjust(4), known, stars)
+            wire.unpack_show(body)
+        except (wire.BadBody, UnicodeError) as error:
+            raise ValueError(str(error)) from error
+        await self._commands.run(wire.SHOW, body)
+
+    async def update(
+        self,
+        manifest: bytes,
+        files: Mapping[str, bytes],
+        *,
+        progress: Progress = quietly,
+        switching: Callable[[], None] = quietly,
+    ) -> None:
+        """See hal.api.UpdatablePad."""
+        key = self._key_of(self._identity.unique_id) if self._identity else None
+        await self._update.run(manifest, files, key, progress, switching)
+
+    @property
+    def trial(self) -> PadTrial | None:
+        """What the last PING said of the firmware that runs; None before the first."""
+        return trial_of(self._status[0]) if self._pinged else None
 
     async def next_press(self) -> PadPress:
         """Wait for the next press not delivered before."""
-        return await self._presses.get()
+        return await self._desk.waiting.get()
 
     async def acknowledge(self, press: PadPress) -> None:
         """Tell the pad that the press is journalled.
 
         Never raises: a repeat is acknowledged again.
         """
-        self._remember((press.unique_id, press.boot_id, press.seq), acknowledged=True)
+        self._desk.acknowledge(press)
         if self._identity is not None and self._identity.unique_id == press.unique_id:
             with contextlib.suppress(LinkLost):
                 await self._send(wire.ACK, press.boot_id, press.seq, b"")
@@ -171,7 +213,8 @@ class SerialPad:
     @property
     def health(self) -> Health:
         """State, detail and counters, now."""
-        decoder = self._decoder
+        decoder = self._line.decoder
+        talk = self._talk
         pad_kept, pad_dropped, pad_bad = self._status[2:]
         counters = {
             **self._counters,
@@ -180,15 +223,22 @@ class SerialPad:
             "cobs_errors": decoder.cobs_errors,
             "oversize": decoder.oversize,
             "short": decoder.short,
+            "forged": talk.forged,
+            "replayed": talk.replayed,
+            "plain_refused": talk.plain_refused,
             "pad_kept": pad_kept,
             "pad_dropped": pad_dropped,
             "pad_bad_frames": pad_bad,
         }
-        return Health(self._health.state, self._health.detail, counters)
+        return Health(*(self._trouble() or self._own), counters)
 
     def on_health(self, listener: Callable[[Health], None]) -> None:
         """Call ``listener`` at each change of state or detail."""
         self._listeners.append(listener)
+
+    def on_greeting(self, listener: Callable[[PadIdentity], None]) -> None:
+        """Call ``listener`` each time the pad was greeted: what it showed before may be gone."""
+        self._greeting_listeners.append(listener)
 
     async def close(self) -> None:
         """Stop listening and release the link; closing twice is harmless."""
@@ -196,7 +246,7 @@ class SerialPad:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._link.close()
+        await self._line.close()
         self._become(PadState.CLOSED)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -215,44 +265,34 @@ class SerialPad:
             try:
                 await self._ask()
                 while True:
-                    for result in self._decoder.feed(await self._link.read()):
-                        if isinstance(result, wire.Frame):
+                    for result in await self._line.read():
+                        if not isinstance(result, wire.Wrong):
                             await self._received(result)
             except LinkLost:
                 self._become(PadState.DOWN)
-            await self._reopen()
+            await self._line.reopen()
+            self._counters["reopened"] += 1
             self._start_session()
-
-    async def _reopen(self) -> None:
-        await self._link.close()
-        tries = 0
-        while True:
-            await asyncio.sleep(REOPEN_S[min(tries, len(REOPEN_S) - 1)])
-            tries += 1
-            with contextlib.suppress(LinkUnavailable):
-                await self._link.open()
-                self._counters["reopened"] += 1
-                return
 
     async def _watch(self) -> None:
         """Notice silence, and ask again while nobody has said HELLO."""
         while True:
             await asyncio.sleep(WATCH_S)
+            self._show(*self._own)  # trouble may have come or gone
             now_ms = self._now_ms()
             silent = now_ms - self._heard_ms >= SILENT_AFTER_S * 1000
             if self._state is PadState.READY and silent:
+                self._talk.doubted = True
                 self._become(PadState.SILENT)
             elif self._state is PadState.CALLING and silent:
                 self._show(HealthState.LOST, "silent")
-            if (
-                self._state in (PadState.CALLING, PadState.SILENT, PadState.REFUSED)
-                and now_ms - self._asked_ms >= WHO_REPEAT_S * 1000
-            ):
+            lonely = self._state in (PadState.CALLING, PadState.SILENT, PadState.REFUSED)
+            if (lonely or self._talk.worn) and now_ms - self._asked_ms >= WHO_REPEAT_S * 1000:
                 with contextlib.suppress(LinkLost):
                     await self._ask()
 
     def _start_session(self) -> None:
-        self._decoder.reset()
+        self._talk.forget()
         self._heard_ms = self._now_ms()
         self._become(PadState.CALLING)
 
@@ -262,113 +302,99 @@ class SerialPad:
         await self._send(wire.WHO, self._session, self._who_seq, b"")
 
     async def _send(self, kind: int, boot_id: int, seq: int, body: bytes) -> None:
-        # A delimiter in front, so that noise since the last frame does not cost this one.
-        await self._write(wire.DELIMITER + wire.encode(kind, boot_id, seq, body))
+        frame = self._talk.encode(kind, boot_id, seq, body)
+        if frame is not None:  # to nobody in particular a secret is not told; who asks comes again
+            await self._line.write(frame)
 
-    async def _write(self, data: bytes) -> None:
-        """Write whole frames, one at a time.
+    async def _ready_to_send(self) -> None:
+        if self._state is not PadState.SILENT:  # a silent pad may hear without being heard
+            await self._ready.wait()
 
-        A line that takes nothing is closed and opened anew.
-        """
-        if self._state in (PadState.CLOSED, PadState.DOWN):
-            raise LinkLost(f"{self._name}: {self._link.address} is not open")
-        try:
-            async with self._writing, asyncio.timeout(WRITE_TIMEOUT_S):
-                await self._link.write(data)
-        except TimeoutError as error:
-            await self._link.close()
-            raise LinkLost(
-                f"{self._name}: {self._link.address} took no bytes for {WRITE_TIMEOUT_S:g} s"
-            ) from error
-        except LinkLost:
-            await self._link.close()
-            raise
-
-    # --- commands ----------------------------------------------------------------------------
-
-    async def _command(self, kind: int, body: bytes) -> None:
-        """Send one command until it is answered; one at a time, the pad keeps only the last."""
-        async with self._commanding:
-            if self._state in (PadState.CLOSED, PadState.DOWN):
-                raise LinkLost(f"{self._name}: {self._link.address} is not open")
-            if self._state is PadState.REFUSED:
-                raise DeviceRefused(
-                    f"{self._name}: the pad's firmware does not speak protocol {wire.PROTOCOL};"
-                    " bring it up to date"
-                )
-            self._command_seq += 1
-            seq = self._command_seq
-            answer = self._answer = asyncio.get_running_loop().create_future()
-            try:
-                for _ in range(COMMAND_TRIES):
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(COMMAND_RETRY_S):
-                            if self._state is not PadState.SILENT:
-                                await self._ready.wait()
-                            await self._send(kind, self._session, seq, body)
-                            await asyncio.shield(answer)
-                            break
-                else:
-                    raise DeviceSilent(
-                        f"{self._name}: no answer within {COMMAND_TRIES * COMMAND_RETRY_S:g} s;"
-                        " is the pad plugged in and lit?"
-                    )
-            finally:
-                self._answer = None
-                answer.cancel()
-            if answer.result() != wire.OK:
-                raise DeviceRefused(f"{self._name}: the pad refused the command")
+    def _check(self) -> None:
+        self._line.check()
+        if self._state is PadState.REFUSED:
+            raise DeviceRefused(f"{self._name}: {REASONS[self._talk.refusal]}")
 
     # --- what comes in -----------------------------------------------------------------------
 
-    async def _received(self, frame: wire.Frame) -> None:
+    async def _received(self, result: wire.Frame | wire.Sealed) -> None:
         try:
-            await self._dispatch(frame)
+            if isinstance(result, wire.Sealed):
+                await self._sealed(result)
+            elif result.kind == wire.HELLO:
+                await self._hello(result)
+            elif self._talk.believes_plain():
+                if result.kind in (wire.PRESS, wire.KEY, wire.PING) and not self._known(result):
+                    await self._stranger()
+                else:
+                    await self._dispatch(result)
         except wire.BadBody:
             self._counters["bad_bodies"] += 1
 
+    async def _sealed(self, sealed: wire.Sealed) -> None:
+        refusal = self._talk.refusal
+        frame = self._talk.open(sealed)
+        if frame is None:
+            if self._talk.refusal != refusal:
+                self._become(PadState.REFUSED)
+        elif frame.kind == wire.PROOF:
+            self._greeted()
+            await self._send(wire.WELCOME, frame.boot_id, frame.seq, b"")
+        else:
+            await self._dispatch(frame)
+
+    def _known(self, frame: wire.Frame) -> bool:
+        """Whether an unkeyed pad that was greeted speaks, and not one that took its place."""
+        return self._state is not PadState.CALLING and frame.boot_id == self._talk.boot_id
+
     async def _dispatch(self, frame: wire.Frame) -> None:
-        if frame.kind == wire.HELLO:
-            await self._hello(frame)
-        elif frame.kind == wire.DONE:
-            done = wire.unpack_done(frame.body)
+        """Act on a frame of the pad that was greeted."""
+        if frame.kind == wire.DONE:
+            self._commands.answered(frame)
             self._heard()
-            current = frame.boot_id == self._session and frame.seq == self._command_seq
-            if current and self._answer is not None and not self._answer.done():
-                self._answer.set_result(done)
-        elif frame.kind in (wire.PRESS, wire.PING):
-            if (
-                self._identity is None
-                or self._state is PadState.CALLING
-                or (frame.boot_id != self._identity.boot_id)
-            ):
-                await self._stranger()
-            elif frame.kind == wire.PRESS:
-                await self._press(self._identity, frame)
-            else:
-                self._status = wire.unpack_ping(frame.body)
-                self._heard()
-                await self._send(wire.PONG, frame.boot_id, frame.seq, b"")
+        elif frame.kind == wire.PROGRESS:
+            self._update.answered(frame)
+            self._heard()
+        elif frame.kind == wire.PRESS:
+            await self._press(frame)
+        elif frame.kind == wire.KEY:
+            await self._key(frame)
+        elif frame.kind == wire.REPORT:
+            self._counters["pad_crashes"], self.last_crash = wire.unpack_report(frame.body)
+            self._heard()
+            await self._send(wire.ACK, frame.boot_id, frame.seq, b"")
+        elif frame.kind == wire.PING:
+            self._status = wire.unpack_ping(frame.body)
+            self._pinged = True
+            self._heard()
+            await self._send(wire.PONG, frame.boot_id, frame.seq, b"")
         else:
             self._counters["unknown_frames"] += 1
 
     async def _hello(self, frame: wire.Frame) -> None:
-        protocol = wire.hello_protocol(frame.body)
-        if protocol != wire.PROTOCOL:
+        answer = self._talk.hear_hello(frame)
+        if self._state is not PadState.READY:  # anybody can say HELLO; a session it does not feed
             self._heard_ms = self._now_ms()
+        if self._talk.refusal:
             self._become(PadState.REFUSED)
-            refusal = wire.pack_hello_ack(wire.REFUSED)
-            await self._send(wire.HELLO_ACK, frame.boot_id, frame.seq, refusal)
-            return
-        _, unique_id, firmware, interpreter = wire.unpack_hello(frame.body)
-        identity = PadIdentity(unique_id.hex(), frame.boot_id, protocol, firmware, interpreter)
+        elif not self._talk.hello_pending:
+            self._greeted()
+        await self._line.write(answer)
+
+    def _greeted(self) -> None:
+        hello = self._talk.hello
+        assert hello is not None
+        identity = identity_of(hello, self._talk.boot_id)
         if identity != self._identity:
             self._identity = identity
             self._counters["boots"] += 1
             self._status = (0, 0, 0, 0, 0)
-        await self._send(wire.HELLO_ACK, frame.boot_id, frame.seq, wire.pack_hello_ack())
+            self._pinged = False
+        self._talk.doubted = False
         self._heard_ms = self._now_ms()
         self._become(PadState.READY)
+        for listener in self._greeting_listeners:
+            listener(identity)
 
     async def _stranger(self) -> None:
         """A boot that has not said HELLO to us: ask, and let the pad repeat what it said."""
@@ -378,33 +404,39 @@ class SerialPad:
         if self._now_ms() - self._asked_ms >= COMMAND_RETRY_S * 1000:
             await self._ask()
 
-    async def _press(self, identity: PadIdentity, frame: wire.Frame) -> None:
-        nonce, score, age_ms = wire.unpack_press(frame.body)
+    async def _press(self, frame: wire.Frame) -> None:
+        nonce, score, age_ms, boot_id, flags = wire.unpack_press(frame.body)
         self._heard()
-        key = (identity.unique_id, frame.boot_id, frame.seq)
-        acknowledged = self._seen.get(key)
-        if acknowledged is not None:
-            self._counters["repeats"] += 1
-            if acknowledged:
-                await self._send(wire.ACK, frame.boot_id, frame.seq, b"")
-        elif self._presses.full():
-            self._counters["held_back"] += 1
-        else:
-            self._counters["presses"] += 1
-            self._remember(key, acknowledged=False)
-            self._presses.put_nowait(PadPress(*key, nonce, score, age_ms))
+        if self._identity is None:
+            return
+        press = PadPress(
+            self._identity.unique_id,
+            boot_id,
+            frame.seq,
+            nonce,
+            score,
+            age_ms,
+            restored=bool(flags & wire.RESTORED),
+        )
+        taken = self._desk.take(press)
+        self._counters[_COUNTER[taken]] += 1
+        if taken is Taken.ACKNOWLEDGED:
+            await self._send(wire.ACK, boot_id, frame.seq, b"")
 
-    def _remember(self, key: tuple[str, int, int], *, acknowledged: bool) -> None:
-        self._seen[key] = acknowledged
-        self._seen.move_to_end(key)
-        if len(self._seen) > MAX_SEEN:
-            self._seen.popitem(last=False)
+    async def _key(self, frame: wire.Frame) -> None:
+        action, age_ms = wire.unpack_key(frame.body)
+        self._heard()
+        if self._identity is not None:
+            unique_id = self._identity.unique_id
+            key = PadKey(unique_id, frame.boot_id, frame.seq, KeyAction(action), age_ms)
+            await self._keys.take(key)
 
     # --- state and health --------------------------------------------------------------------
 
     def _heard(self) -> None:
         """A known pad spoke."""
         self._heard_ms = self._now_ms()
+        self._talk.doubted = False
         if self._state in (PadState.READY, PadState.SILENT):
             self._become(PadState.READY)
 
@@ -416,14 +448,20 @@ class SerialPad:
             if self._status[0] & wire.FLAG_STUCK_KEY:
                 self._show(HealthState.FAULT, "stuck_key")
                 return
+            complaint = self._firmware.complaint(self._identity)
+            if complaint:
+                self._show(HealthState.WARNING, complaint)
+                return
         else:
             self._ready.clear()
-        self._show(*_HEALTH[state])
+        health, detail = HEALTH[state]
+        self._show(health, detail or self._talk.refusal)
 
     def _show(self, state: HealthState, detail: str) -> None:
-        if (state, detail) == (self._health.state, self._health.detail):
+        self._own = (state, detail)
+        before, self._health = self._health, Health(*(self._trouble() or self._own))
+        if self._health == before:
             return
-        self._health = Health(state, detail)
         shown = self.health
         for listener in self._listeners:
             listener(shown)

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from firmware.pad import link
+from firmware.pad.pad import THANK_YOU_TEXT
 from hal.errors import LinkUnavailable
 
 POLL_S = 0.01
@@ -52,6 +53,21 @@ class PadBench:
         finally:
             self.up(key)
 
+    async def press_teller(self, key: int, hold_ms: int = PRESS_MS) -> None:
+        """Press the teller's key 1..5 and let it go. Raises LinkUnavailable."""
+        self._write(f"down t{checked_key(key)}\n")
+        try:
+            await asyncio.sleep(hold_ms / 1000)
+        finally:
+            self._write(f"up t{key}\n")
+
+    def digits(self) -> str:
+        """The teller's four characters now; empty where there is no such display."""
+        with contextlib.suppress(FileNotFoundError, IndexError):
+            shown = self._leds_path.read_text(encoding="ascii").splitlines()[1]
+            return shown.split(" ", 3)[3]
+        return ""
+
     def leds(self) -> Leds:
         """The five lamps now, key 1 first; all dark where no pad has run yet."""
         try:
@@ -59,6 +75,14 @@ class PadBench:
         except FileNotFoundError:
             return ALL_DARK
         return tuple(digit == "1" for digit in text[: link.KEYS])
+
+    def accepted(self, key: int) -> bool:
+        """Whether a visitor is told that the press of ``key`` counts: its lamp alone, 谢谢."""
+        with contextlib.suppress(FileNotFoundError, IndexError):
+            lamps, shown = self._leds_path.read_text(encoding="ascii").splitlines()[:2]
+            alone = "".join("1" if key == n else "0" for n in range(1, link.KEYS + 1))
+            return lamps == alone and shown.split(" ", 1)[0] == str(THANK_YOU_TEXT)
+        return False
 
     async def wait_for_leds(self, lamps: Leds, within_s: float) -> bool:
         """Wait until the lamps are exactly these; False if they were not in time."""

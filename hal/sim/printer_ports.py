@@ -85,21 +85,22 @@ class PtyPrinter:
 
 
 class TcpPrinter:
-    """The printer behind a TCP port on loopback; a new connection takes over from the old."""
+    """The printer behind a TCP port; a new connection takes over from the old."""
 
-    def __init__(self, printer: SimPrinter, port: int = 0) -> None:
+    def __init__(self, printer: SimPrinter, port: int = 0, host: str = "127.0.0.1") -> None:
         self._printer = printer
+        self._host = host
         self._port = port
         self._server: asyncio.Server | None = None
         self._task: asyncio.Task[None] | None = None
 
     @property
     def address(self) -> str:
-        return f"tcp://127.0.0.1:{self._port}"
+        return f"tcp://{self._host}:{self._port}"
 
     async def plug_in(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._accept, "127.0.0.1", self._port)
+            self._server = await asyncio.start_server(self._accept, self._host, self._port)
             self._port = self._server.sockets[0].getsockname()[1]
 
     async def unplug(self) -> None:

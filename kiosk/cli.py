@@ -7,14 +7,16 @@ from pathlib import Path
 
 import structlog
 
-from hal.api import RatingPad, TicketPrinter
+from hal.api import CallerPad, RatingPad, TicketPrinter
 from hal.errors import HalError
 from hal.link import link_to
 from hal.registry import backend
+from kiosk.buses import Buses
 from kiosk.catalogue import Catalogue
 from kiosk.config import KioskConfig, read
 from kiosk.controller import KioskController
 from kiosk.errors import KioskError
+from kiosk.pad_keys import FOLDER, PadKeys
 from sync.clock import Clock, system_clock
 from sync.errors import SyncError
 from sync.journal import Journal
@@ -42,7 +44,8 @@ async def run(config_path: Path, version: str) -> None:
             " give the kiosk a folder that it may write"
         ) from error
     journal = Journal(data_dir / "journal.db", node=config.node, clock=clock)
-    printer, pads = build_devices(config, clock)
+    buses = Buses(config)
+    printer, pads, callers = build_devices(config, clock, buses)
 
     from kiosk.ui.window import KioskWindow
 
@@ -66,6 +69,8 @@ async def run(config_path: Path, version: str) -> None:
         journal=journal,
         printer=printer,
         pads=pads,
+        callers=callers,
+        buses=buses.by_name,
         transport=transport_for(config),
         clock=clock,
         show=window.show,
@@ -94,18 +99,36 @@ async def run(config_path: Path, version: str) -> None:
         await asyncio.gather(running, return_exceptions=True)
 
 
-def build_devices(config: KioskConfig, clock: Clock) -> tuple[TicketPrinter, dict[int, RatingPad]]:
-    """The printer and the pads, by counter, as configured (not opened). Raises UnknownBackend."""
+def build_devices(
+    config: KioskConfig, clock: Clock, buses: Buses | None = None
+) -> tuple[TicketPrinter, dict[int, RatingPad], dict[int, CallerPad]]:
+    """The printer, the visitors' pads and the tellers', by counter, as configured (not opened); a
+    pad with both roles is in both. ``buses`` has the links of pads on a bus. Raises
+    UnknownBackend.
+    """
+    buses = buses or Buses(config)
     printer: TicketPrinter = backend("printer", config.printer.backend)(
         link_to(config.printer.address), name="printer"
     )
-    pads: dict[int, RatingPad] = {
-        pad.counter: backend("pad", pad.backend)(
-            link_to(pad.address), name=f"pad-{pad.counter}", now_ms=clock.mono_ms
+    pads: dict[int, RatingPad] = {}
+    callers: dict[int, CallerPad] = {}
+    for pad in config.pads:
+        link, trouble = buses.link(pad)
+        device = backend("pad", pad.backend)(
+            link,
+            name=f"pad-{pad.counter}" if "rating" in pad.roles else f"caller-{pad.counter}",
+            now_ms=clock.mono_ms,
+            key_of=PadKeys(Path(config.data_dir) / FOLDER, pad.unique_id),
+            allow_unkeyed=pad.allow_unkeyed,
+            oldest_firmware=pad.oldest_firmware,
+            firmware_hashes=frozenset(pad.firmware_hashes),
+            trouble=trouble,
         )
-        for pad in config.pads
-    }
-    return printer, pads
+        if "rating" in pad.roles:
+            pads[pad.counter] = device
+        if "caller" in pad.roles:
+            callers[pad.counter] = device
+    return printer, pads, callers
 
 
 def transport_for(config: KioskConfig) -> MqttTransport:

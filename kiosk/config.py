@@ -2,14 +2,16 @@
 wrong.
 """
 
+import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 import msgspec
 
-from hal.link import parse_address
 from hal.registry import BACKENDS
+from kiosk.business_day import day_start
+from kiosk.places import check_places
 from kiosk.view import LANGUAGES
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
@@ -18,6 +20,10 @@ TICKET_SCREEN_S = (5.0, 120.0)
 """Long enough to read a number, short enough not to keep the next visitor waiting."""
 MAX_URL = 200
 """With the ticket's reference it still fits a QR code that a phone reads from a slip."""
+
+UNIQUE_ID_PATTERN = re.compile(r"^(?:[0-9a-f]{2}){1,16}$")
+HASH_PATTERN = re.compile(r"^[0-9a-f]{16}$")
+VERSION_PATTERN = re.compile(r"^\d+\.\d+\.\d+$")
 
 _Refuse = Callable[[str, str], NoReturn]
 
@@ -65,11 +71,41 @@ class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One rating pad and the counter on which it stands."""
+    """One pad and the counter on which it stands. Its key lies in ``data_dir/pads``.
+
+    ``roles``: ``rating`` for the visitors' keys, ``caller`` for the teller's keys and digits. A
+    counter has one pad for each, or one with both. ``address`` is a line of its own, or a bus and
+    the pad's address on it (``rs485:/dev/NAME#5``).
+
+    ``unique_id`` (hex) names the one pad that may stand there, empty: any whose key is there.
+    ``allow_unkeyed`` takes a pad without a key; refused in production. A pad with a version below
+    ``oldest_firmware``, or with a manifest's hash that is not one of ``firmware_hashes`` (16 hex
+    digits; none: any), works, and is named in the health row. ``chip`` is what firmware has to be
+    built for. ``restore`` puts firmware, configuration and a fresh key onto the pad of
+    ``unique_id`` when it answers with an empty flash.
+    """
 
     counter: int
     address: str
     backend: str = "serial"
+    unique_id: str = ""
+    allow_unkeyed: bool = False
+    oldest_firmware: str = ""
+    chip: str = "rp2"
+    restore: bool = False
+    firmware_hashes: list[str] = []
+    roles: list[Literal["rating", "caller"]] = msgspec.field(default_factory=lambda: ["rating"])
+
+
+class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose configuration and whose firmware is taken (files with public keys), and the pace:
+    ``at_once`` pads, each after nobody used it for ``quiet_s``.
+    """
+
+    config_key: str
+    firmware_key: str
+    at_once: int = 1
+    quiet_s: float = 60.0
 
 
 class BenchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,9 +128,12 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     band: int = 1
     show_band: bool = False
     spare_bands: list[int] = []
+    numbers: Literal["own", "server"] = "own"
+    day_starts_at: str = "00:00"
     screen: ScreenConfig = ScreenConfig()
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
+    updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
     bench: BenchConfig | None = None
 
@@ -107,7 +146,14 @@ def read(path: Path) -> KioskConfig:
     _check(config, path)
     folder = path.resolve().parent
     bench = config.bench and BenchConfig(socket=str(folder / config.bench.socket))
-    return msgspec.structs.replace(config, data_dir=str(folder / config.data_dir), bench=bench)
+    updates = config.updates and msgspec.structs.replace(
+        config.updates,
+        config_key=str(folder / config.updates.config_key),
+        firmware_key=str(folder / config.updates.firmware_key),
+    )
+    return msgspec.structs.replace(
+        config, data_dir=str(folder / config.data_dir), bench=bench, updates=updates
+    )
 
 
 def _check(config: KioskConfig, path: Path) -> None:
@@ -126,6 +172,12 @@ def _check(config: KioskConfig, path: Path) -> None:
     for index, band in enumerate(config.spare_bands):
         if not 1 <= band <= 9 or bands.index(band) != index + 1:
             refuse(f"spare_bands[{index}]", f"{band}; expected 1 to 9, each band once")
+    if config.numbers == "server" and not config.show_band:
+        refuse("show_band", 'expected true with numbers = "server": A0042 and A1042 differ by it')
+    try:
+        day_start(config.day_starts_at)
+    except ValueError as error:
+        refuse("day_starts_at", str(error))
     shortest, longest = TICKET_SCREEN_S
     if not shortest <= config.ticket_screen_s <= longest:
         refuse(
@@ -141,6 +193,23 @@ def _check(config: KioskConfig, path: Path) -> None:
     _check_branch(config.branch, refuse)
     _check_services(config.services, refuse)
     _check_devices(config, refuse)
+    _check_updates(config, refuse)
+
+
+def _check_updates(config: KioskConfig, refuse: _Refuse) -> None:
+    updates = config.updates
+    for index, pad in enumerate(config.pads):
+        if pad.restore and not (pad.unique_id and updates):
+            refuse(
+                f"pads[{index}].restore",
+                "needs the pad's unique_id, and [updates]: nothing else says what belongs there",
+            )
+    if updates is None:
+        return
+    if not 1 <= updates.at_once <= 8:
+        refuse("updates.at_once", f"{updates.at_once}; expected 1 to 8 pads")
+    if not 0 <= updates.quiet_s <= 3600:
+        refuse("updates.quiet_s", f"{updates.quiet_s:g}; expected 0 to 3600 seconds")
 
 
 def _check_screen(screen: ScreenConfig, refuse: _Refuse) -> None:
@@ -186,29 +255,52 @@ def _check_services(services: list[ServiceConfig], refuse: _Refuse) -> None:
 
 
 def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
-    counters = [pad.counter for pad in config.pads]
+    roles: dict[tuple[int, str], int] = {}
     for index, pad in enumerate(config.pads):
         if not 1 <= pad.counter <= 99:
             refuse(f"pads[{index}].counter", f"{pad.counter}; expected 1 to 99")
-        if counters.index(pad.counter) != index:
-            refuse(f"pads[{index}].counter", f"{pad.counter} has a pad already")
+        if not pad.roles:
+            refuse(f"pads[{index}].roles", 'none; expected "rating", "caller" or both')
+        for role in pad.roles:
+            taken_by = roles.setdefault((pad.counter, role), index)
+            if taken_by != index:
+                refuse(
+                    f"pads[{index}].roles",
+                    f"counter {pad.counter} has a {role} pad already, pads[{taken_by}]",
+                )
+            if pad.roles.count(role) > 1:
+                refuse(f"pads[{index}].roles", f"{role!r} is there twice")
+        if pad.unique_id and not UNIQUE_ID_PATTERN.match(pad.unique_id):
+            refuse(
+                f"pads[{index}].unique_id",
+                f"{pad.unique_id!r}; expected 1 to 16 bytes as hex, 0-9 and a-f",
+            )
+        if pad.allow_unkeyed and config.production:
+            refuse(
+                f"pads[{index}].allow_unkeyed",
+                "not allowed while production = true: anybody on the line could rate; give the"
+                " pad a key with `lobby flash provision`",
+            )
+        if pad.oldest_firmware and not VERSION_PATTERN.match(pad.oldest_firmware):
+            refuse(
+                f"pads[{index}].oldest_firmware",
+                f"{pad.oldest_firmware!r}; expected a version like 0.2.0",
+            )
+        for firmware_hash in pad.firmware_hashes:
+            if not HASH_PATTERN.match(firmware_hash):
+                refuse(
+                    f"pads[{index}].firmware_hashes",
+                    f"{firmware_hash!r}; expected 16 hex digits, as `lobby flash build` prints",
+                )
     devices: dict[str, tuple[str, PrinterConfig | PadConfig]] = {
         "printer": ("printer", config.printer),
         **{f"pads[{i}]": ("pad", pad) for i, pad in enumerate(config.pads)},
     }
-    taken: dict[str, str] = {}
     for key, (kind, device) in devices.items():
         if device.backend not in BACKENDS[kind]:
             known = " or ".join(sorted(BACKENDS[kind]))
             refuse(f"{key}.backend", f"{device.backend!r}; expected {known}")
-        try:
-            address = parse_address(device.address)
-        except ValueError as error:
-            refuse(f"{key}.address", str(error))
-        place = f"{address.target}:{address.port}"
-        if place in taken:
-            refuse(f"{key}.address", f"{device.address!r} is the address of {taken[place]} too")
-        taken[place] = key
+    check_places({key: device.address for key, (_, device) in devices.items()}, refuse)
 
 
 def _check_text(key: str, text: str, refuse: _Refuse) -> None:

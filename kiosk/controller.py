@@ -1,40 +1,61 @@
 """The kiosk's shell: carries out what the flow asks for, with the journal, the printer, the pads
 and the feed.
 
-A ticket is a transaction with paper: number and event are journalled together, then the slip is
-printed, then the printer's word is journalled. Everything runs in one event loop. A fault of the
-screen or of a device is logged and costs that one drawing or slip, never the loop.
+A ticket is a transaction with paper (kiosk/paper.py): number and event are journalled together,
+then that a slip is begun, then the slip is printed, then the printer's word is journalled.
+Everything runs in one event loop. A fault of the screen or of a device is logged and costs that
+one drawing or slip, never the loop.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
+from functools import partial
+from pathlib import Path
 
 import structlog
 
-from hal.api import Health, HealthState, Paper, PrintResult, RatingPad, TicketPrinter
+from hal.api import (
+    CallerPad,
+    Health,
+    HealthState,
+    PadBus,
+    Paper,
+    PrintResult,
+    RatingPad,
+    TicketPrinter,
+)
 from kiosk import flow
+from kiosk.asking import Asker
+from kiosk.business_day import business_day, day_start
+from kiosk.callers import CallerKeeper
+from kiosk.clock_watch import ClockWatch
 from kiosk.config import KioskConfig
+from kiosk.desired import DesiredKeeper
 from kiosk.figures import Figures
-from kiosk.issuing import Issuer
+from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
+from kiosk.pad_restore import PadRestorer
+from kiosk.pad_updates import PadUpdates
 from kiosk.presenter import OnPaper, present
 from kiosk.presses import PressKeeper
-from kiosk.printing import SlipPrinter
-from kiosk.view import View, Wait
+from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
+from kiosk.view import CONTROL_REPRINT, View, Wait
 from sync.clock import Clock
+from sync.crashpoint import reach
 from sync.journal import Journal
 from sync.messages import (
+    Answer,
     ArmPad,
     Command,
     DeviceData,
     DisarmPad,
-    PrintedData,
-    PrintFailedData,
+    NumberGrant,
     QueueState,
-    VoidedData,
+    ShowPad,
+    Welcome,
 )
 from sync.outbox import Outbox
 from sync.transport import Transport
@@ -48,6 +69,8 @@ STOP_PRINT_S = 5.0
 """How long a stop waits for a slip in print: most are out in 3 s."""
 DRAIN_S = 1.0
 MINUTE_MS = 60_000
+LOOK_MS = 5_000
+"""How often the wall clock is looked at."""
 
 log = structlog.get_logger()
 
@@ -68,7 +91,9 @@ class KioskController:
         version: str,
         tz: tzinfo | None = None,
         today: Callable[[], str] | None = None,
+        buses: Mapping[str, PadBus] | None = None,
         printer_check_s: float = PRINTER_CHECK_S,
+        callers: dict[int, CallerPad] | None = None,
     ) -> None:
         """``today`` gives the business date (ISO) where the calendar does not, as in a branch open
         overnight.
@@ -94,20 +119,60 @@ class KioskController:
             version=version,
             on_command=self._serve,
             on_queue=self._queue_changed,
-            on_online=lambda _: self._refresh(),
+            on_online=self._online_changed,
+            on_welcome=self._welcomed,
+            on_answer=self._answered,
+            on_config=lambda message: self._spawn(self.updates.take(message), "configuration"),
         )
         self._journal = journal
-        self._issuer = Issuer(config, journal, clock, today or (lambda: f"{self._now():%Y-%m-%d}"))
+        self._clock_watch = ClockWatch(clock, journal, self.outbox.appended)
+        self._day_start = day_start(config.day_starts_at)
+        self._issuer = Issuer(config, journal, clock, today or self._today)
+        self._asker = Asker(self.outbox.ask, self._issuer.last_granted)
         self._ledger = Ledger(journal, self.outbox.appended)
+        services = {service.letter for service in config.services}
+        self._papers = PaperKeeper(
+            journal, self._ledger, clock, services, lambda: self._issuer.business_date
+        )
         self.presses = PressKeeper(
             journal,
             pads,
             clock,
             self.outbox.appended,
-            missing=lambda counter: self._device(f"pad-{counter}", "pad", _MISSING),
+            missing=lambda counter: self._device(
+                f"pad-{counter}", "pad", _known(pads[counter].health)
+            ),
+        )
+        desired = DesiredKeeper(
+            Path(config.data_dir),
+            config.node,
+            config.updates,
+            frozenset(pad.chip for pad in config.pads),
+        )
+        self.restorer = PadRestorer(
+            config, pads, desired, now_s=lambda: clock.mono_ms() / 1000, device=self._device
+        )
+        self.updates = PadUpdates(
+            config,
+            pads,
+            desired,
+            now_s=lambda: clock.mono_ms() / 1000,
+            quiet_s=self.presses.quiet_s,
+            tell=self.outbox.tell_applied,
+            device=self._device,
+        )
+        self.callers = CallerKeeper(
+            callers or {},
+            clock,
+            self.outbox.ask,
+            opened_elsewhere=pads.values(),
+            told=lambda counter, health: self._device(f"caller-{counter}", "pad", health),
         )
         for counter, pad in pads.items():
-            pad.on_health(lambda health, c=counter: self._device(f"pad-{c}", "pad", health))  # type: ignore[misc]
+            pad.on_health(partial(self._pad_changed, counter))
+        self._buses = buses or {}
+        for name, bus in self._buses.items():
+            bus.on_health(lambda health, n=name: self._device(n, "bus", health))  # type: ignore[misc]
 
     async def start(self) -> None:
         """Open the devices, settle what a crash left, begin to sync. A missing device is a health
@@ -116,7 +181,11 @@ class KioskController:
         await self._printer.open()
         self._device("printer", "printer", self._printer.health)
         await self.presses.start()
+        self.updates.start()
+        self.restorer.start()
+        await self.callers.start()
         self._recover()
+        self._clock_watch.look()
         await self.outbox.start()
         self._spawn(self._keep_time(), "time")
         self._spawn(self._watch_printer(), "printer watch")
@@ -132,7 +201,12 @@ class KioskController:
             way_down.push_async_callback(self.outbox.stop)
             way_down.push_async_callback(self.outbox.drained, DRAIN_S)
             way_down.callback(self._ledger.close)
+            for bus in self._buses.values():
+                way_down.push_async_callback(bus.close)
             way_down.push_async_callback(self.presses.stop)
+            way_down.push_async_callback(self.updates.stop)
+            way_down.push_async_callback(self.restorer.stop)
+            way_down.push_async_callback(self.callers.stop)
             way_down.callback(self._stop_timer)
             printing = {task for task in self._tasks if task.get_name() == "print"}
             for task in self._tasks - printing:
@@ -147,6 +221,8 @@ class KioskController:
 
     def tap(self, control: str, touch: str) -> None:
         """A control was touched; ``touch`` is unique for the touch."""
+        if control == CONTROL_REPRINT and not self._printer.able:
+            return  # it went while the finger came: the only reprint is not spent on that
         if not self._stopping:
             self._dispatch(flow.Tapped(control, touch))
 
@@ -169,10 +245,15 @@ class KioskController:
             for effect in effects:
                 match effect:
                     case flow.Issue(service, request, segment):
-                        waiting.append(self._issue(service, request, segment))
+                        if self._server_numbers:
+                            self._spawn(self._ask_and_issue(service, request, segment), "issue")
+                        else:
+                            waiting.append(self._issue(service, request, segment))
                     case flow.PrintSlip(ticket):
                         assert self._on_paper is not None
                         self._spawn(self._print(ticket, self._on_paper), "print")
+                    case flow.Acknowledge():
+                        self._papers.acknowledged()
                     case flow.StartTimer(timer):
                         self._start_timer(timer)
                     case flow.StopTimer():
@@ -181,53 +262,85 @@ class KioskController:
             self._on_paper = None
         self._refresh()
 
-    def _issue(self, letter: str, request: str, segment: str) -> flow.Event:
+    @property
+    def _server_numbers(self) -> bool:
+        return self._config.numbers == "server" and self.outbox.online
+
+    async def _ask_and_issue(self, letter: str, request: str, segment: str) -> None:
+        """Issue with the server's number, if it comes in time, else with one of our own."""
+        date = self._issuer.business_date
+        number = await self._asker.number(date, letter, request)
+        granted = Granted(date, number) if number else None
+        event = self._issue(letter, request, segment, granted)
+        if number and isinstance(event, flow.Issued):
+            self._asker.used(date, letter)
+        self._dispatch(event)
+
+    def _answered(self, answer: Answer) -> None:
+        if isinstance(answer, NumberGrant):
+            self._asker.granted(answer)
+        else:
+            self.callers.answered(answer)
+
+    def _welcomed(self, welcome: Welcome, sent_ms: int) -> None:
+        self._clock.welcomed(welcome, sent_ms)
+        self._asker.welcomed()
+        self._issuer.raise_numbers(welcome.numbers)
+
+    def _issue(
+        self, letter: str, request: str, segment: str, granted: Granted | None = None
+    ) -> flow.Event:
         if not self._ledger.pay():  # a slip's fate before the next ticket
             return flow.Refused("storage_full")
-        event = self._issuer.issue(letter, request, segment, self._visit.language)
+        self._clock_watch.look()
+        event = self._issuer.issue(letter, request, segment, self._visit.language, granted)
         if isinstance(event, flow.Issued):
-            self._on_paper = OnPaper.at(self._now(), self._wait(letter))
+            reach("kiosk.issued")
             self.outbox.appended()
+            self._papers.issued(event.ticket.id)
+            self._on_paper = OnPaper.at(self._now(), self._wait(letter))
         return event
 
     async def _print(self, ticket: flow.Ticket, on_paper: OnPaper) -> None:
         started_ms = self._clock.mono_ms()
         result = PrintResult(Paper.UNKNOWN, "stopped")
         try:
-            result = await self._printer.print(ticket, on_paper, self._visit.language)
+            result = await self._printer.print(
+                ticket,
+                on_paper,
+                self._visit.language,
+                sending=self._papers.start,
+                copy=self._papers.may_be_out,
+            )
         finally:
             self._tried_to_print(ticket, result, self._clock.mono_ms() - started_ms)
 
     def _tried_to_print(self, ticket: flow.Ticket, result: PrintResult, took_ms: int) -> None:
+        self._papers.said(result, took_ms)
+        reach("kiosk.settled")
+        again = self._papers.may_start
         if result.paper is Paper.PRINTED:
-            printed = PrintedData(attempt=1, took_ms=took_ms)
-            self._ledger.note("ticket.printed", printed, ticket.id)
-            self._dispatch(flow.Printed(ticket.id))
+            self._dispatch(flow.Printed(ticket.id, again))
         else:
-            paper = "unknown" if result.paper is Paper.UNKNOWN else "not_printed"
-            failed = PrintFailedData(attempt=1, paper=paper, cause=result.cause)  # type: ignore[arg-type]
-            self._ledger.note("ticket.print_failed", failed, ticket.id)
-            self._dispatch(flow.PrintFailed(ticket.id, result.cause))
+            self._dispatch(flow.PrintFailed(ticket.id, result.cause, again))
         self._device("printer", "printer", self._printer.health)
 
     def _recover(self) -> None:
-        """Settle tickets that a crash left between journal and paper: the last one is shown again
-        if it is fresh, every other is void.
+        """Settle what a crash left between journal and paper. A fresh ticket whose slip was
+        certainly not begun is printed now, any other fresh one is shown again.
         """
-        again = self._issuer.unconfirmed()
-        alone = self._issuer.left_alone()
-        for ticket_id in alone:
-            if again is None or ticket_id != again.id:
-                self._ledger.note("ticket.voided", VoidedData(reason="restart"), ticket_id)
-        if again is None:
+        left = self._papers.recover()
+        if left is None:
             return
-        issued_at = datetime.fromtimestamp(again.ts / 1000, self._tz)
+        issued_at = datetime.fromtimestamp(left.ts / 1000, self._tz)
         self._on_paper = OnPaper.at(issued_at, Wait())
-        ticket = flow.Ticket(again.id, again.data.number, again.data.service)
-        self._dispatch(flow.Reshown(ticket, "restart"))
-        if again.id in alone:
-            failed = PrintFailedData(attempt=1, paper="unknown", cause="restart")
-            self._ledger.note("ticket.print_failed", failed, again.id)
+        ticket = flow.Ticket(left.id, left.data.number, left.data.service)
+        language = left.data.language
+        if self._papers.is_new and self._printer.able:
+            self._dispatch(flow.Resumed(ticket, language))
+            return
+        self._papers.blocked(self._printer.health.detail)
+        self._dispatch(flow.Reshown(ticket, language, RESTART, self._papers.may_start))
 
     # --- time -------------------------------------------------------------------------------
 
@@ -254,17 +367,22 @@ class KioskController:
             self._timer = None
 
     async def _keep_time(self) -> None:
-        """Draw at each full minute, and when a figure becomes too old."""
+        """Draw at each full minute, and when a figure becomes too old or the clock was moved."""
         while True:
             minute_ms = MINUTE_MS - self._clock.wall_ms() % MINUTE_MS
             stale_ms = self._figures.changes_in_ms()
-            await asyncio.sleep(min(minute_ms, stale_ms or minute_ms) / 1000)
+            await asyncio.sleep(min(minute_ms, stale_ms or minute_ms, LOOK_MS) / 1000)
+            self._clock_watch.look()
             self._refresh()
 
     async def _watch_printer(self) -> None:
         while True:
             await asyncio.sleep(self._printer_check_s)
             self._device("printer", "printer", await self._printer.check())
+            self._refresh()  # whether a slip can be printed again
+
+    def _today(self) -> str:
+        return business_day(self._now(), self._day_start)
 
     def _now(self) -> datetime:
         return datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz).astimezone(self._tz)
@@ -276,12 +394,29 @@ class KioskController:
             await self.presses.arm(command)
         elif isinstance(command, DisarmPad):
             await self.presses.disarm(command)
+        elif isinstance(command, ShowPad):
+            self.callers.show(command)
+
+    def _online_changed(self, online: bool) -> None:
+        if online:
+            self.updates.connected()
+        else:
+            self.callers.offline()
+        self._refresh()
 
     def _queue_changed(self, state: QueueState) -> None:
         """Keep the figure; the figures of one burst are drawn together."""
         self._figures.keep(state)
         if self._redraw is None:
             self._redraw = asyncio.get_running_loop().call_soon(self._refresh)
+
+    def _full(self) -> frozenset[str]:
+        """Services without a number: of our own bands, and of the server's while it is there."""
+        full = self._issuer.full()
+        if full and self._server_numbers:
+            date = self._issuer.business_date
+            full = frozenset(letter for letter in full if self._asker.is_exhausted(date, letter))
+        return full
 
     def _wait(self, letter: str) -> Wait:
         return self._figures.wait(letter) if self.outbox.online else Wait()
@@ -294,6 +429,10 @@ class KioskController:
         self._health[device] = known
         data = DeviceData(device=device, kind=kind, state=health.state.value, detail=health.detail)
         self._ledger.note("device.changed", data)
+
+    def _pad_changed(self, counter: int, health: Health) -> None:
+        shown = self.restorer.health_of(counter, health)
+        self._device(f"pad-{counter}", "pad", shown)
 
     def _refresh(self) -> None:
         """Draw if anything changed. A screen that fails is tried again at the next change."""
@@ -309,7 +448,8 @@ class KioskController:
                 online=self.outbox.online,
                 on_paper=self._on_paper,
                 staff_told=False,
-                full=self._issuer.full(),
+                printer_able=self._printer.able,
+                full=self._full(),
             )
             if view != self._shown:
                 self._shown = view
@@ -331,3 +471,8 @@ class KioskController:
 
 
 _MISSING = Health(HealthState.LOST, "unavailable")
+
+
+def _known(health: Health) -> Health:
+    """Health of a pad whose link cannot be opened: what it says itself, if anything."""
+    return _MISSING if health.state is HealthState.UNKNOWN else health

@@ -6,6 +6,7 @@
     HOME       tapped language   HOME       timer idle
     HOME       timed out idle    HOME       (the default language comes back)
     HOME       reshown           NO_SLIP    a ticket of before a restart, same number
+    HOME       resumed           PRINTING   PrintSlip; a restart came before the paper
     ISSUING    issued            PRINTING   PrintSlip
     ISSUING    declined          HOME       timer idle; this touch gets no number
     ISSUING    refused           CLOSED     timer retry; nobody gets a number
@@ -14,7 +15,8 @@
     TICKET     tapped no slip    NO_SLIP    -
     TICKET     tapped done       HOME       -
     TICKET     timed out ticket  HOME       -
-    NO_SLIP    tapped ack        HOME       -
+    NO_SLIP    tapped ack        HOME       Acknowledge
+    NO_SLIP    tapped reprint    PRINTING   PrintSlip, while the ticket may be printed again
     CLOSED     timed out retry   HOME       -
     any        language          same       (switches the language)
     any other  identified        same       (a card read while a ticket is out is nobody's)
@@ -35,6 +37,7 @@ from kiosk.view import (
     CONTROL_DONE,
     CONTROL_LANGUAGE,
     CONTROL_NO_SLIP,
+    CONTROL_REPRINT,
     LANGUAGES,
 )
 
@@ -77,7 +80,9 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The state. ``cause`` says why the slip did not come, or why the kiosk is closed."""
+    """The state. ``cause`` says why the slip did not come, or why the kiosk is closed; ``again``
+    that the ticket may be printed again.
+    """
 
     phase: Phase
     language: str
@@ -86,6 +91,7 @@ class Visit:
     request: str = ""
     ticket: Ticket | None = None
     cause: str = ""
+    again: bool = False
 
 
 # --- events --------------------------------------------------------------------------------
@@ -132,25 +138,39 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Printed:
-    """The printer confirmed the slip of ``ticket``."""
+    """The printer confirmed the slip of ``ticket``; ``again``: it may be printed once more."""
 
     ticket: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class PrintFailed:
-    """No confirmed slip of ``ticket``."""
+    """No confirmed slip of ``ticket``; ``again``: it may be printed once more."""
 
     ticket: str
     cause: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reshown:
-    """A ticket from just before a restart, whose slip nobody can vouch for."""
+    """A ticket from just before a restart, whose slip nobody can vouch for, in its visitor's
+    language.
+    """
 
     ticket: Ticket
+    language: str
     cause: str
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A ticket from just before a restart of which certainly no slip was begun."""
+
+    ticket: Ticket
+    language: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +181,16 @@ class TimedOut:
 
 
 Event = (
-    Tapped | Identified | Issued | Declined | Refused | Printed | PrintFailed | Reshown | TimedOut
+    Tapped
+    | Identified
+    | Issued
+    | Declined
+    | Refused
+    | Printed
+    | PrintFailed
+    | Reshown
+    | Resumed
+    | TimedOut
 )
 
 # --- effects -------------------------------------------------------------------------------
@@ -178,7 +207,14 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class PrintSlip:
-    """Print the slip of the issued ticket."""
+    """Print the slip of the issued ticket, for the first time or again."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """The visitor has the number of ``ticket`` from the screen."""
 
     ticket: Ticket
 
@@ -195,7 +231,7 @@ class StopTimer:
     """Stop whatever timer runs."""
 
 
-Effect = Issue | PrintSlip | StartTimer | StopTimer
+Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer
 
 
 def first_visit(default_language: str) -> Visit:
@@ -221,15 +257,17 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
                 replace(visit, phase=Phase.CLOSED, cause=code),
                 (StartTimer(Timer.RETRY),),
             )
-        case Phase.PRINTING, Printed(ticket_id) if _is(visit, ticket_id):
-            return replace(visit, phase=Phase.TICKET), (StartTimer(Timer.TICKET),)
-        case Phase.PRINTING, PrintFailed(ticket_id, cause) if _is(visit, ticket_id):
-            return replace(visit, phase=Phase.NO_SLIP, cause=cause), (StopTimer(),)
-        case Phase.HOME, Reshown(ticket, cause):
-            return (
-                replace(visit, phase=Phase.NO_SLIP, ticket=ticket, cause=cause),
-                (StopTimer(),),
-            )
+        case Phase.PRINTING, Printed(ticket_id, again) if _is(visit, ticket_id):
+            return replace(visit, phase=Phase.TICKET, again=again), (StartTimer(Timer.TICKET),)
+        case Phase.PRINTING, PrintFailed(ticket_id, cause, again) if _is(visit, ticket_id):
+            visit = replace(visit, phase=Phase.NO_SLIP, cause=cause, again=again)
+            return visit, (StopTimer(),)
+        case Phase.HOME, Reshown(ticket, language, cause, again):
+            visit = Visit(Phase.NO_SLIP, language, visit.default_language)
+            return replace(visit, ticket=ticket, cause=cause, again=again), (StopTimer(),)
+        case Phase.HOME, Resumed(ticket, language):
+            visit = Visit(Phase.PRINTING, language, visit.default_language)
+            return replace(visit, ticket=ticket), (StopTimer(), PrintSlip(ticket))
         case Phase.HOME, TimedOut(Timer.IDLE):
             return first_visit(visit.default_language), ()
         case (Phase.TICKET, TimedOut(Timer.TICKET)) | (Phase.CLOSED, TimedOut(Timer.RETRY)):
@@ -255,8 +293,19 @@ def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
         return _home(visit)
     if visit.phase is Phase.TICKET and control == CONTROL_NO_SLIP:
         return replace(visit, phase=Phase.NO_SLIP, cause="not_taken"), (StopTimer(),)
-    if visit.phase is Phase.NO_SLIP and control == CONTROL_ACKNOWLEDGE:
-        return _home(visit)
+    if visit.phase is Phase.NO_SLIP and visit.ticket is not None:
+        return _tapped_without_slip(visit, visit.ticket, control)
+    return visit, ()
+
+
+def _tapped_without_slip(
+    visit: Visit, ticket: Ticket, control: str
+) -> tuple[Visit, tuple[Effect, ...]]:
+    if control == CONTROL_ACKNOWLEDGE:
+        after, effects = _home(visit)
+        return after, (Acknowledge(ticket), *effects)
+    if control == CONTROL_REPRINT and visit.again:
+        return replace(visit, phase=Phase.PRINTING, cause="", again=False), (PrintSlip(ticket),)
     return visit, ()
 
 

@@ -1,34 +1,40 @@
-"""Tickets in the journal: number and event in one transaction, and what a crash left of them."""
+"""Tickets in the journal: number, event and the state of its paper in one transaction."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
 
 from kiosk import flow
+from kiosk.business_day import move_forward
 from kiosk.config import KioskConfig
-from kiosk.numbering import (
-    LAST_IN_BAND,
-    NumbersExhausted,
-    business_date,
-    display,
-    next_number,
-)
+from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, display, next_number
+from kiosk.paper import State
 from sync.clock import Clock
 from sync.errors import JournalFull
-from sync.journal import Journal, Transaction
-from sync.messages import IssuedData, TicketIssued, TicketPrinted, TicketVoided
+from sync.journal import Journal
+from sync.journal_transaction import Transaction
+from sync.messages import IssuedData, LastNumber
 
-RESHOW_MS = 60_000
-"""A ticket issued without a confirmed slip is shown again after a restart within this time, else
-voided.
-"""
 SEGMENT_ORDINARY, SEGMENT_PRIORITY = "ordinary", "priority"
+SERVER_BAND = 0
+"""The band whose numbers the server gives, one at a time."""
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A number of band 0 that the server has given this kiosk; it is of one business date."""
+
+    business_date: str
+    number: int
+
+
 class Issuer:
-    """Issues tickets of the configured services. ``today`` gives the calendar's date (ISO)."""
+    """Issues tickets of the configured services. ``today`` gives the date (ISO) that the clock
+    says; the business date follows it forward only.
+    """
 
     def __init__(
         self, config: KioskConfig, journal: Journal, clock: Clock, today: Callable[[], str]
@@ -40,20 +46,37 @@ class Issuer:
         self._show_band = config.show_band
         self._services = {service.letter: service for service in config.services}
         self._full: dict[str, str] = {}  # letter -> business date on which the last number went
+        self._last_date = journal.last_business_date()
+        self._seen: Sequence[LastNumber] = ()  # what the server has seen, not yet journalled
         self._find_full()
 
-    def issue(self, letter: str, request: str, segment: str, language: str) -> flow.Event:
-        """Issued, Declined or Refused. An empty ``segment`` is the service's usual one."""
+    @property
+    def business_date(self) -> str:
+        """The date of the next ticket (ISO)."""
+        return move_forward(self._today(), self._last_date, self._clock.stamp().quality)
+
+    def issue(
+        self,
+        letter: str,
+        request: str,
+        segment: str,
+        language: str,
+        granted: Granted | None = None,
+    ) -> flow.Event:
+        """Issued, Declined or Refused. An empty ``segment`` is the service's usual one. A
+        ``granted`` number is used if it is of today and above the last one of its band.
+        """
         service = self._services.get(letter)
         if service is None:
             return flow.Declined("unknown_service")
         usual = SEGMENT_PRIORITY if service.priority else SEGMENT_ORDINARY
         try:
+            self._raise_numbers()
             with self._journal.transaction() as transaction:
                 if transaction.request(request) is not None:
                     return flow.Declined("repeated")
-                today = self._business_date()
-                band, number = self._next(transaction, today, letter)
+                today = self.business_date
+                band, number = self._next(transaction, today, letter, granted)
                 transaction.keep_number(today, letter, band, number)
                 data = IssuedData(
                     number=display(letter, band, number, show_band=self._shows(band)),
@@ -65,6 +88,7 @@ class Issuer:
                     request=request,
                 )
                 event = transaction.append("ticket.issued", data, sub="self", request=request)
+                transaction.keep_paper(event.id, State.JOURNALLED.value, 0)
         except JournalFull as error:
             log.error("ticket.refused", error=str(error))
             return flow.Refused("storage_full")
@@ -72,46 +96,26 @@ class Issuer:
             log.error("ticket.declined", service=letter, error=str(error))
             self._full[letter] = today
             return flow.Declined("numbers_exhausted")
+        self._last_date = today
         if (band, number) == (self._bands[-1], LAST_IN_BAND):
             self._full[letter] = today
         return flow.Issued(flow.Ticket(event.id, data.number, letter))
 
     def full(self) -> frozenset[str]:
-        """Letters of the services that have given their last number of this business date."""
-        today = self._today()
+        """Letters of the services whose own bands are given out on this business date."""
+        today = self.business_date
         return frozenset(letter for letter, date in self._full.items() if today <= date)
 
-    def left_alone(self) -> list[str]:
-        """Ids of tickets that a crash left with nothing but their number, oldest first."""
-        return [event.id for event in self._journal.first_alone("ticket.issued")]
-
-    def unconfirmed(self) -> TicketIssued | None:
-        """The last ticket if its slip is unconfirmed, it is fresh and its service still exists."""
-        event = self._journal.last_of("ticket.issued")
-        if not isinstance(event, TicketIssued) or event.data.service not in self._services:
-            return None
-        settled = any(
-            isinstance(later, TicketPrinted | TicketVoided)
-            for later in self._journal.events_about(event.id)
-        )
-        return None if settled or not self._is_fresh(event) else event
-
-    def _is_fresh(self, event: TicketIssued) -> bool:
-        """By the boot's own clock within one boot; by wall clock over a power cut.
-
-        A clock that stands before the ticket cannot tell its age: then it is not fresh.
+    def _next(
+        self, transaction: Transaction, today: str, letter: str, granted: Granted | None
+    ) -> tuple[int, int]:
+        """Band and number: the server's, or of the first own band that has one left. Raises
+        NumbersExhausted.
         """
-        if event.clk.boot == self._clock.boot:
-            age_ms = self._clock.mono_ms() - event.clk.mono_ms
-        else:
-            age_ms = self._clock.wall_ms() - event.ts
-        return 0 <= age_ms <= RESHOW_MS
-
-    def _business_date(self) -> str:
-        return business_date(self._today(), self._journal.last_business_date())
-
-    def _next(self, transaction: Transaction, today: str, letter: str) -> tuple[int, int]:
-        """Band and number: the first band that has one left. Raises NumbersExhausted."""
+        if granted is not None and granted.business_date == today:
+            last = transaction.last_number(today, letter, SERVER_BAND)
+            if last < granted.number <= LAST_IN_BAND:
+                return SERVER_BAND, granted.number
         for band in self._bands[:-1]:
             last = transaction.last_number(today, letter, band)
             if last < LAST_IN_BAND:
@@ -120,11 +124,45 @@ class Issuer:
         return band, next_number(transaction.last_number(today, letter, band))
 
     def _shows(self, band: int) -> bool:
-        """A spare band is always shown: A999 is followed by A2001, which no A001 can be."""
+        """A spare band is always shown: A999 is followed by A2001, which no A001 can be. So is
+        the server's.
+        """
         return self._show_band or band != self._bands[0]
 
+    def last_granted(self, business_date: str, letter: str) -> int:
+        """The highest number of band 0 that is on a ticket of this kiosk."""
+        return self._journal.last_number(business_date, letter, SERVER_BAND)
+
+    def raise_numbers(self, numbers: Sequence[LastNumber]) -> None:
+        """Go on above what the server has seen of this kiosk: a restored card has forgotten it.
+        On a full disk that is done before the next ticket.
+        """
+        self._seen = numbers
+        try:
+            self._raise_numbers()
+        except JournalFull as error:
+            log.error("numbers.not_raised", error=str(error))
+
+    def _raise_numbers(self) -> None:
+        higher = [
+            seen
+            for seen in self._seen
+            if self._journal.last_number(seen.business_date, seen.service, seen.band) < seen.last
+        ]
+        if not higher:
+            self._seen = ()
+            return
+        with self._journal.transaction() as transaction:
+            for seen in higher:
+                transaction.keep_number(
+                    seen.business_date, seen.service, seen.band, min(seen.last, LAST_IN_BAND)
+                )
+        self._seen = ()
+        self._last_date = self._journal.last_business_date()
+        self._find_full()
+
     def _find_full(self) -> None:
-        today = self._business_date()
+        today = self.business_date
         for letter in self._services:
             if self._journal.last_number(today, letter, self._bands[-1]) >= LAST_IN_BAND:
                 self._full[letter] = today

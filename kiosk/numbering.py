@@ -1,7 +1,8 @@
 """Display numbers: letter, band digit, three digits. Pure.
 
-A band belongs to one kiosk, so two kiosks cannot give the same number even when neither hears of
-the other. A branch with a single kiosk hides the digit: A042 instead of A1042.
+Bands 1 to 9 belong to one kiosk each, so two kiosks cannot give the same number even when neither
+hears of the other; the numbers of band 0 are given by the server, one at a time. A branch with a
+single kiosk hides the digit: A042 instead of A1042.
 """
 
 LAST_IN_BAND = 999
@@ -35,11 +36,3 @@ def display(letter: str, band: int, number: int, *, show_band: bool) -> str:
     if not 1 <= number <= LAST_IN_BAND:
         raise ValueError(f"number {number}: expected 1 to {LAST_IN_BAND}")
     return f"{letter}{band}{number:03d}" if show_band else f"{letter}{number:03d}"
-
-
-def business_date(today: str, last: str) -> str:
-    """The newer of two ISO dates: a clock that fell back does not bring yesterday's numbers back.
-
-    ``last`` is "" before the first number.
-    """
-    return max(today, last)

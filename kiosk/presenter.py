@@ -68,11 +68,13 @@ def present(
     online: bool,
     on_paper: OnPaper | None,
     staff_told: bool,
+    printer_able: bool = False,
     full: Collection[str] = (),
 ) -> View:
     """The view of the moment; ``waits`` by service letter, missing ones are unknown.
 
-    ``full`` are the letters of services that have no number left today.
+    ``printer_able``: a slip would come out now, as far as is known. ``full`` are the letters of
+    services that have no number left today.
     """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
@@ -107,6 +109,7 @@ def present(
             visit.cause if visit.cause in CAUSES_IN_WORDS else "other",
             staff_told,
             ticket_page(config.branch.public_url, ticket.id),
+            may_reprint=visit.again and printer_able,
         )
     printing = Printing.RUNNING if visit.phase is Phase.PRINTING else Printing.DONE
     return TicketView(

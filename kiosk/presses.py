@@ -23,11 +23,12 @@ REMEMBERED_VISITS = 1_000
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Visit:
     ticket: str
     counter: int
     armed_at_ms: int
+    over: bool = False  # pressed, disarmed, or followed by the next one: not armed again
 
 
 class PressKeeper:
@@ -52,6 +53,11 @@ class PressKeeper:
         self._visits: dict[int, _Visit] = {}
         self._said_missing: set[int] = set()  # one log line for each time away
         self._tasks: list[asyncio.Task[None]] = []
+        self._used_ms = dict.fromkeys(pads, clock.mono_ms())
+
+    def quiet_s(self, counter: int) -> float:
+        """Seconds since a visitor was asked, answered, or pressed a key there."""
+        return (self._clock.mono_ms() - self._used_ms[counter]) / 1000
 
     async def start(self) -> None:
         """Open every pad and begin to listen; one that is not there is looked for again."""
@@ -68,8 +74,18 @@ class PressKeeper:
             await pad.close()
 
     async def arm(self, command: ArmPad) -> None:
-        """Arm the counter's pad for one ticket. Raises KioskError (no such pad), HalError."""
+        """Arm the counter's pad for one ticket. Raises KioskError (no such pad, or a visit that
+        has had its window), HalError.
+        """
         pad = self._pad(command.counter)
+        known = self._visits.get(command.nonce)
+        if known is not None and known.over:
+            raise KioskError(
+                f"counter {command.counter}: this visit was asked for its rating already;"
+                " a nonce is good for one window, give the next visit one of its own"
+            )
+        self._close_visits(command.counter)
+        self._used_ms[command.counter] = self._clock.mono_ms() + command.window_ms
         self._visits[command.nonce] = _Visit(
             command.ticket, command.counter, self._clock.mono_ms()
         )
@@ -79,7 +95,14 @@ class PressKeeper:
 
     async def disarm(self, command: DisarmPad) -> None:
         """End the counter's rating window. Raises KioskError, HalError."""
-        await self._pad(command.counter).disarm()
+        pad = self._pad(command.counter)
+        self._used_ms[command.counter] = self._clock.mono_ms()
+        self._close_visits(command.counter)
+        await pad.disarm()
+
+    def _close_visits(self, counter: int) -> None:
+        for visit in self._visits.values():
+            visit.over = visit.over or visit.counter == counter
 
     def _pad(self, counter: int) -> RatingPad:
         try:
@@ -115,6 +138,7 @@ class PressKeeper:
 
     async def _take(self, counter: int, pad: RatingPad, press: PadPress) -> None:
         pressed_at_ms = self._clock.mono_ms() - press.age_ms
+        self._used_ms[counter] = max(self._used_ms[counter], pressed_at_ms)
         while not self._keep(counter, pad, press, pressed_at_ms):  # noqa: ASYNC110 - the disk tells nobody
             await asyncio.sleep(RETRY_S)
         await pad.acknowledge(press)
@@ -158,5 +182,7 @@ class PressKeeper:
         except JournalFull as error:
             log.error("rating.not_kept", counter=counter, error=str(error))
             return False
+        if visit is not None:
+            visit.over = True
         self._appended()
         return True

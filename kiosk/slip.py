@@ -13,6 +13,7 @@ QR_MODULE_DOTS = 7
 
 @dataclass(frozen=True, slots=True)
 class _Words:
+    copy: str
     ahead: str
     people: str  # {n}
     unknown: str
@@ -31,6 +32,7 @@ class _Words:
 
 _WORDS = {
     "zh_CN": _Words(
+        copy="补打",
         ahead="前面",
         people="{n} 人",
         unknown="未知",
@@ -47,6 +49,7 @@ _WORDS = {
         complaints="投诉电话",
     ),
     "en": _Words(
+        copy="Printed again",
         ahead="Ahead of you",
         people="{n}",
         unknown="unknown",
@@ -79,6 +82,7 @@ def build_slip(
     language: str,
     cover_holds: bool = False,
     missed_returns: bool = False,
+    copy: bool = False,
 ) -> Slip:
     """The slip of one ticket, in ``language`` (zh_CN or en). Raises ValueError for another.
 
@@ -87,7 +91,7 @@ def build_slip(
     whole address behind the QR code, None prints none. An empty ``complaints_phone`` prints no
     such line. ``cover_holds`` says that the interval was measured to hold 8 times out of 10,
     ``missed_returns`` that the branch calls a missed ticket again: neither is promised unless
-    true.
+    true. ``copy`` says that another slip of this number may be out: staff who see two know why.
     """
     words = _WORDS.get(language)
     if words is None:
@@ -96,6 +100,7 @@ def build_slip(
         Text(branch_name, LARGE, LARGE, bold=True, align=Align.CENTRE),
         Text(service_name, LARGE, LARGE, align=Align.CENTRE),
         Text(number, NUMBER_SIZE, NUMBER_SIZE, bold=True, align=Align.CENTRE),
+        *([Text(words.copy, bold=True, align=Align.CENTRE)] if copy else []),
         Rule(),
         *_wait_lines(words, waiting, wait_min, cover_holds=cover_holds),
         Rule(),

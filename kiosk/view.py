@@ -101,6 +101,7 @@ class NoSlipView:
     cause: str  # catalogue suffix: paper_out, other
     staff_told: bool
     qr_url: str | None  # None: no public address is configured, no code is drawn
+    may_reprint: bool = False  # the printer is able and the number was not printed again yet
     screen: Screen = Screen.NO_SLIP
 
 
@@ -125,6 +126,7 @@ CONTROL_FEEDBACK = "feedback"
 CONTROL_DONE = "done"
 CONTROL_NO_SLIP = "no_slip"
 CONTROL_ACKNOWLEDGE = "acknowledge"
+CONTROL_REPRINT = "reprint"
 CONTROL_LISTEN = "listen"
 CONTROL_PERSON = "person"
 CONTROL_ANYWHERE = "anywhere"

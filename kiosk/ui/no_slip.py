@@ -9,11 +9,18 @@ from kiosk.ui.text import Figure, Style
 from kiosk.ui.tokens import CARD, CLEAR, INK, MUTED, RADIUS
 from kiosk.ui.waiting import WaitColumn, figures
 from kiosk.ui.waits import wait_words
-from kiosk.view import CONTROL_ACKNOWLEDGE, CONTROL_LISTEN, CONTROL_PERSON, NoSlipView
+from kiosk.view import (
+    CONTROL_ACKNOWLEDGE,
+    CONTROL_LISTEN,
+    CONTROL_PERSON,
+    CONTROL_REPRINT,
+    NoSlipView,
+)
 
 QUIET_MODULES = 4  # ISO/IEC 18004: the white border a reader needs
-_ICONS = {CONTROL_LISTEN: "sound", CONTROL_PERSON: "staff"}
+_ICONS = {CONTROL_LISTEN: "sound", CONTROL_PERSON: "staff", CONTROL_REPRINT: "printer"}
 _KEYS = {CONTROL_LISTEN: "listen", CONTROL_PERSON: "person"}
+_ROW = 1744, 128  # top and height of the last row
 
 
 class Code:
@@ -61,37 +68,40 @@ class Code:
 
 
 class NoSlipPage(Page):
-    """The number is as big as on the ticket screen; the acknowledgement repeats it."""
+    """The number is as big as on the ticket screen; the acknowledgement repeats it.
+
+    "Print again" comes and goes with the printer, in a place kept for it: nothing else moves under
+    a finger.
+    """
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._header = HeaderBand(self)
         row = [name for name in (CONTROL_LISTEN, CONTROL_PERSON) if name in kit.served]
-        # Without the bottom row the plate is as high as the ticket screen's, the rest moves down.
-        self._down = 0 if row else 44
+        # A row below leaves "print again" a place of its own above it: the middle moves up.
+        self._up = 24 if row and self.large else 0
         if self.large:
-            down = self._down
+            up = self._up
             self._title = self.add_text(Style(80, True), MARGIN, 293, WIDTH)
             self._why = self.add_text(Style(50, colour=MUTED), MARGIN, 371, WIDTH)
-            plate: Box = (MARGIN, 424, WIDTH, 460 if row else 500)
-            number_px, number, words = (336, 834, 516) if row else (348, 862, 520)
-            self._plate = Plate(self, plate, px=number_px, baseline=number, words=words)
-            self._code = Code(self, (MARGIN, 932 + down, 420, 420))
+            self._plate = Plate(self, (MARGIN, 424, WIDTH, 460), px=336, baseline=834, words=516)
+            self._code = Code(self, (MARGIN, 932 - up, 420, 420))
             self._scan = self.add_lines(Style(64, True), 516, 1008, 62, 516)
             self._how = self.add_lines(Style(48, colour=MUTED), 516, 1075, 64, 516)
-            ack: Box = (MARGIN, 1424 + (64 if down else 0), WIDTH, 200)
+            ack: Box = (MARGIN, 1400, WIDTH, 160) if row else (MARGIN, 1424, WIDTH, 200)
+            again: Box = (MARGIN, 1592 if row else _ROW[0], WIDTH, _ROW[1])
             stay = Style(44, colour=MUTED, align="centre")
-            self._stay = self.add_text(stay, 540, ack[1] + 269, WIDTH)
+            self._stay = self.add_text(stay, 540, 1668 if row else 1693, WIDTH)
             caption, value = Style(48, colour=MUTED), Style(96, True)
-            px, icon_px = 84, 96
+            px, icon_px, again_px = 84, 96, 56
         else:
             self._why = self.add_text(Style(60, colour=MUTED), MARGIN_SMALL, 166, WIDTH_SMALL)
             self._plate = Plate(self, (32, 186, 780, 344), px=300, baseline=504, words=250)
             self._code = Code(self, (874, 186, 344, 344))
             self._how = self.add_lines(Style(60), MARGIN_SMALL, 600, 0, WIDTH_SMALL)
             caption, value = Style(60, colour=MUTED), Style(80, True)
-            ack = (MARGIN_SMALL, 640, WIDTH_SMALL, 128)
-            px, icon_px, row = 72, 84, []
+            ack, again = (MARGIN_SMALL, 640, 780, 128), (844, 640, 404, 128)
+            px, icon_px, again_px, row = 72, 84, 62, []
         self._columns = WaitColumn(self, caption, value), WaitColumn(self, caption, value)
         self._lines = [Figure(kit.metrics, kit.fonts, Style(48), Style(48, True)) for _ in "ab"]
         for line in self._lines:
@@ -100,9 +110,11 @@ class NoSlipPage(Page):
         self._ack = self.add_control(
             PushButton(kit, acknowledge, ack, look, px=px, icon="check", icon_px=icon_px, gap=20)
         )
+        icon = _ICONS[CONTROL_REPRINT] if self.large else ""
+        self._again = PushButton(kit, CONTROL_REPRINT, again, SECONDARY, px=again_px, icon=icon)
         each = (WIDTH - GAP * (len(row) - 1)) / max(len(row), 1)
         self._row = [
-            self._secondary(name, (MARGIN + n * (each + GAP), 1744, each, 128))
+            self._secondary(name, (MARGIN + n * (each + GAP), _ROW[0], each, _ROW[1]))
             for n, name in enumerate(row)
         ]
 
@@ -116,37 +128,49 @@ class NoSlipPage(Page):
         title = self.say("noprint.title")
         self._header.write(view.header, view.language, title)
         told = "told" if view.staff_told else "untold"
-        self._why.write(self.say(f"noprint.{view.cause}.{told}"))
+        why = "noprint.ready" if view.may_reprint else f"noprint.{view.cause}.{told}"
+        self._why.write(self.say(why))
         self._plate.write(view.service_name[view.language], view.number, view.issued_clock)
         self._code.show(view.qr_url)
         words = wait_words(self.kit.catalogue, view.language, view.wait, large=self.large)
         people, span = figures(self, view.wait, words)
         if self.large:
             self._write_large(title, view.qr_url is not None)
+            covered = bool(self._row) and view.may_reprint
+            self._stay.write("" if covered else self.say("noprint.stay"))
             self._write_waits(people, span, beside_code=view.qr_url is not None)
         else:
             self._how.write(self.say("noprint.how" if view.qr_url else "noprint.keep.how"))
             shown = "" if view.qr_url else people, "" if view.qr_url else span
             self._write_columns(*shown, (844, 844), ((240, 320), (420, 500)), 404)
         self._ack.write(self.say("noprint.ack", number=view.number))
+        self._again.write(self.say("noprint.reprint"))
+        self._present(self._again, view.may_reprint)
         for button in self._row:
             button.write(self.say(_KEYS[button.control_id]))
+
+    def _present(self, control: PushButton, wanted: bool) -> None:
+        if wanted and control.parent is None:
+            self.add_widget(control)
+        elif not wanted and control.parent is not None:
+            control.cancel()
+            self.remove_widget(control)
 
     def _write_large(self, title: str, has_code: bool) -> None:
         self._title.write(title)
         scan = self.say("noprint.qr" if has_code else "noprint.keep")
         how = self.say("noprint.how" if has_code else "noprint.keep.how")
-        x, room, down = (516, 516, self._down) if has_code else (MARGIN, WIDTH, self._down)
+        x, room = (516, 516) if has_code else (MARGIN, WIDTH)
         narrow = "\n" in scan
-        self._scan.place(x, down + (978 if narrow else 1008), 62, room)
+        self._scan.place(x, (978 if narrow else 1008) - self._up, 62, room)
         self._scan.write(scan, Style(54 if narrow else 64, True))
-        self._how.place(x, down + (1098 if narrow else 1075), 51 if narrow else 64, room)
+        how_at = (1098 if narrow else 1075) - self._up
+        self._how.place(x, how_at, 51 if narrow else 64, room)
         self._how.write(how, Style(42 if narrow else 48, colour=MUTED))
-        self._stay.write(self.say("noprint.stay"))
 
     def _write_waits(self, people: str, span: str, *, beside_code: bool) -> None:
         keys = ("noprint.ahead", people), ("noprint.wait", span)
-        first = self._down + (1290 if self.language == "zh_CN" else 1322)
+        first = (1290 if self.language == "zh_CN" else 1322) - self._up
         for line, (key, value), baseline in zip(
             self._lines, keys, (first, first + 60), strict=True
         ):
@@ -154,10 +178,8 @@ class NoSlipPage(Page):
             line.write(f"{self.say(key)} " if shown else "", value if shown else "", "")
             line.place(516, baseline)
         shown_below = ("", "") if beside_code else (people, span)
-        captions, values = 1240 + self._down, 1348 + self._down
-        self._write_columns(
-            *shown_below, (MARGIN, 412), ((captions, values), (captions, values)), 600
-        )
+        lines = 1240 - self._up, 1348 - self._up
+        self._write_columns(*shown_below, (MARGIN, 412), (lines, lines), 600)
 
     def _write_columns(
         self,

@@ -11,19 +11,25 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.announcer import Announcer, build_speaker
 from branch.config import BranchConfig, read
+from branch.configuration import Wanted, read_wanted
+from branch.database import cause
 from branch.errors import BranchError, StoreUnusable
+from branch.relay import Relay
 from branch.service import BranchService
-from branch.store import Store, cause
+from branch.store import Store
 from branch.web.app import create_app
 from branch.web.server import bind, serve
+from hal.errors import UnknownBackend
 from sync.clock import system_clock
 from sync.errors import SyncError
+from sync.journal import Journal
 from sync.logs import configure_logging
 from sync.messages import State, encode
 from sync.mqtt import MqttTransport, Will
 from sync.settings import SettingsError
-from sync.topics import SRV_STATE
+from sync.topics import HQ_FEED, SRV_STATE, STATE
 
 log = structlog.get_logger()
 
@@ -31,6 +37,7 @@ log = structlog.get_logger()
 async def run(config_path: Path, version: str) -> None:
     """Serve until SIGINT or SIGTERM. Raises SettingsError, StoreUnusable, CannotListen."""
     config = read(config_path)
+    wanted = read_wanted(config.updates, str(config_path))
     http = config.http
     listener = bind(http.host, http.port, allow_other=http.port_search)
     port = listener.getsockname()[1]
@@ -39,20 +46,74 @@ async def run(config_path: Path, version: str) -> None:
         open_parts.callback(listener.close)
         store = Store(config.database)
         open_parts.callback(store.close)
-        service = _service(config, store, version)
+        relay = build_relay(config, store, version, open_parts)
+        service = build_service(config, store, version, relay, wanted)
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
+        if relay is not None:
+            service.head_office = relay.health
+            open_parts.push_async_callback(relay.close)
         open_parts.push_async_callback(service.close)
+        await announce(config, service, open_parts)
         await service.open()
+        if relay is not None:
+            await relay.open()
         log.info("branch.ready", url=f"http://{http.host}:{port}/", database=store.name)
         _say_where(config, port)
         await serve(create_app(service, version=version), listener, stop=stop)
 
 
-def _service(config: BranchConfig, store: Store, version: str) -> BranchService:
-    will = State(node=config.node, status="lost", connect=0, server_gen=store.server_gen)
+async def announce(
+    config: BranchConfig, service: BranchService, open_parts: contextlib.AsyncExitStack
+) -> None:
+    """Let the calls be said, if the configuration wants it. Raises SettingsError."""
+    wanted = config.announcements
+    if not wanted.enabled:
+        return
+    try:
+        speaker = build_speaker(wanted)
+    except (UnknownBackend, ValueError) as error:
+        raise SettingsError(f"announcements: backend, address: {error}") from error
+    announcer = Announcer(wanted, speaker, service.engine.tickets, system_clock())
+    service.listeners.append(announcer.say)
+    service.speaker, service.own_alerts = announcer.health, announcer.alerts
+    open_parts.push_async_callback(announcer.close)
+    await announcer.open()
+
+
+def build_relay(
+    config: BranchConfig, store: Store, version: str, open_parts: contextlib.AsyncExitStack
+) -> Relay | None:
+    """What forwards the ledger to head office (not open), if the configuration names one; its
+    journal is closed with ``open_parts``. Raises JournalUnusable.
+    """
+    if config.hq is None:
+        return None
+    journal = Journal(config.hq.journal, node=config.node, clock=system_clock())
+    open_parts.callback(journal.close)
+    lost = State(node=config.node, status="lost", connect=0, version=version)
+    transport = MqttTransport(
+        host=config.hq.host,
+        port=config.hq.port,
+        client_id=f"{config.node}-relay",
+        will=Will(STATE, STATE.of(node=config.node, root=HQ_FEED), encode(lost)),
+    )
+    return Relay(store, journal, transport, version=version)
+
+
+def build_service(
+    config: BranchConfig,
+    store: Store,
+    version: str,
+    relay: Relay | None = None,
+    wanted: Wanted | None = None,
+) -> BranchService:
+    """The server on its MQTT channel, with its will (not open). Raises StoreUnusable."""
+    clock = system_clock()
+    start = clock.wall_ms()
+    will = State(node=config.node, status="lost", connect=start, server_gen=store.server_gen)
     transport = MqttTransport(
         host=config.broker.host,
         port=config.broker.port,
@@ -61,7 +122,14 @@ def _service(config: BranchConfig, store: Store, version: str) -> BranchService:
     )
     try:
         return BranchService(
-            config, store=store, transport=transport, clock=system_clock(), version=version
+            config,
+            store=store,
+            transport=transport,
+            clock=clock,
+            version=version,
+            start=start,
+            on_commit=relay.committed if relay else lambda: None,
+            wanted=wanted,
         )
     except SQLAlchemyError as error:
         raise StoreUnusable(f"{store.name}: the ledger cannot be read: {cause(error)}") from error

@@ -5,6 +5,25 @@ from pathlib import Path
 
 import msgspec
 
+from branch.announce_config import AnnouncementsConfig, announcement_problems
+from branch.calling_config import (
+    SEGMENTS as SEGMENTS,
+)
+from branch.calling_config import (
+    CounterConfig as CounterConfig,
+)
+from branch.calling_config import (
+    QueueConfig as QueueConfig,
+)
+from branch.calling_config import (
+    SegmentConfig as SegmentConfig,
+)
+from branch.calling_config import (
+    ServiceConfig as ServiceConfig,
+)
+from branch.calling_config import (
+    calling_problems,
+)
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
@@ -12,7 +31,6 @@ HIGHEST_PORT = 65_535
 RATING_WINDOW_MAX_S = 90.0
 """The design's limit: a later press may be another customer's."""
 SERVICE_MAX_S = 4 * 3600.0
-HEAD_START_MAX_MIN = 24 * 60.0
 HIGHEST_COUNTER = 99
 NODE_EXPECTED = "expected a-z, 0-9 and '-', at most 32, not pub or srv"
 
@@ -34,31 +52,23 @@ class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     port_search: bool = False
 
 
-class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One service; ``mean_service_s`` is the expected length of one service, for the wait
-    interval.
+class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What kiosks are told to have. ``config_key`` is the private key that signs it,
+    ``firmware_key`` the public one of whoever makes firmware, ``bundles`` the folders of firmware
+    for pads, one a chip.
     """
 
-    letter: str
-    zh: str
-    en: str
-    mean_service_s: float = 300.0
+    config_key: str
+    firmware_key: str
+    bundles: list[str] = []
 
 
-class CounterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One counter, the services it serves, and the kiosk (node) that its rating pad is plugged
-    into.
-    """
+class HqLinkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Head office's broker, and the file that keeps what it has not got."""
 
-    number: int
-    services: list[str]
-    pad_node: str = ""
-
-
-class QueueConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Calling: head start in minutes by segment; everything else is first come, first served."""
-
-    head_start_min: dict[str, float] = msgspec.field(default_factory=lambda: {"priority": 5.0})
+    host: str
+    port: int = 1883
+    journal: str = "hq-outbox.db"
 
 
 class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -74,7 +84,11 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     http: HttpConfig = HttpConfig()
     broker: BrokerConfig = BrokerConfig()
     queue: QueueConfig = QueueConfig()
+    segments: list[SegmentConfig] = msgspec.field(default_factory=lambda: list(SEGMENTS))
+    announcements: AnnouncementsConfig = AnnouncementsConfig()
     rating_window_s: float = 10.0
+    hq: HqLinkConfig | None = None
+    updates: UpdatesConfig | None = None
 
 
 def read(path: Path) -> BranchConfig:
@@ -86,12 +100,29 @@ def read(path: Path) -> BranchConfig:
     database = config.database
     if "://" not in database:
         database = f"sqlite:///{path.resolve().parent / database}"
-    return msgspec.structs.replace(config, database=database)
+    hq = config.hq
+    if hq is not None:
+        journal = str(path.resolve().parent / hq.journal)
+        hq = msgspec.structs.replace(hq, journal=journal)
+    folder = path.resolve().parent
+    updates = config.updates and UpdatesConfig(
+        config_key=str(folder / config.updates.config_key),
+        firmware_key=str(folder / config.updates.firmware_key),
+        bundles=[str(folder / bundle) for bundle in config.updates.bundles],
+    )
+    return msgspec.structs.replace(config, database=database, hq=hq, updates=updates)
 
 
 def check(config: BranchConfig, path: str) -> None:
     """See that the parts fit together. Raises SettingsError."""
-    for key, problem in (*_plain(config), *_services(config), *_counters(config)):
+    problems = (
+        *_plain(config),
+        *_services(config),
+        *_counters(config),
+        *_calling(config),
+        *announcement_problems(config.announcements),
+    )
+    for key, problem in problems:
         raise SettingsError(f"{path}: {key}: {problem}")
 
 
@@ -108,17 +139,16 @@ def _plain(config: BranchConfig) -> Iterator[tuple[str, str]]:
     for name, host, port, lowest in (
         ("http", config.http.host, config.http.port, 0),
         ("broker", config.broker.host, config.broker.port, 1),
+        *([("hq", config.hq.host, config.hq.port, 1)] if config.hq else []),
     ):
         if not host:
             yield f"{name}.host", "empty; expected an address like 127.0.0.1"
         if not lowest <= port <= HIGHEST_PORT:
             yield f"{name}.port", f"{port}; expected {lowest} to {HIGHEST_PORT}"
-    for segment, minutes in config.queue.head_start_min.items():
-        if not 0 <= minutes <= HEAD_START_MAX_MIN:
-            yield (
-                f"queue.head_start_min.{segment}",
-                f"{minutes}; expected 0 to {HEAD_START_MAX_MIN:g} minutes",
-            )
+
+
+def _calling(config: BranchConfig) -> Iterator[tuple[str, str]]:
+    return calling_problems(config.services, config.counters, config.queue, config.segments)
 
 
 def _services(config: BranchConfig) -> Iterator[tuple[str, str]]:
@@ -159,7 +189,8 @@ def _counters(config: BranchConfig) -> Iterator[tuple[str, str]]:
                 yield f"{key}.services", f"{letter!r} is not one of the services"
             if counter.services.count(letter) > 1:
                 yield f"{key}.services", f"{letter!r} is there twice"
-        if counter.pad_node and not NODE_PATTERN.match(counter.pad_node):
-            yield f"{key}.pad_node", f"{counter.pad_node!r}; {NODE_EXPECTED}, like kiosk-1"
-        if counter.pad_node == config.node:
-            yield f"{key}.pad_node", f"{counter.pad_node!r} is this server; name a kiosk"
+        for name, node in (("pad_node", counter.pad_node), ("caller_node", counter.caller_node)):
+            if node and not NODE_PATTERN.match(node):
+                yield f"{key}.{name}", f"{node!r}; {NODE_EXPECTED}, like kiosk-1"
+            if node == config.node:
+                yield f"{key}.{name}", f"{node!r} is this server; name a kiosk"

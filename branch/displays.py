@@ -1,11 +1,12 @@
 """What the board and the public topics show, from the queue as it stands."""
 
-from collections import deque
+from collections import Counter, deque
 from datetime import datetime, tzinfo
 
+from branch.calling_config import service_day
 from branch.config import BranchConfig, ServiceConfig
 from branch.estimate import wait_interval_min
-from branch.queue import Engine
+from branch.queue import CounterState, Engine, Joining
 from branch.view import BoardView, Call, ServiceLine
 from sync.clock import Clock
 from sync.messages import (
@@ -14,6 +15,7 @@ from sync.messages import (
     BoardState,
     QueueState,
     TicketCalled,
+    TicketIssued,
     TicketRecalled,
     UnknownEvent,
     encode,
@@ -39,9 +41,19 @@ class Displays:
         self._tz = tz
         self.services: dict[str, ServiceConfig] = {s.letter: s for s in config.services}
         self._calls: deque[BoardCall] = deque(maxlen=RECENT_CALLS)
+        self._days = {s.letter: service_day(s) for s in config.services}
+        self._given: Counter[tuple[str, str]] = Counter()  # by business date and service
+
+    def now_ms(self) -> int:
+        """The branch's time (Unix ms)."""
+        return self._clock.wall_ms()
 
     def note(self, event: AnyEvent | UnknownEvent) -> None:
-        """An event that the queue has taken: a call, or a repeated one, is the newest call."""
+        """An event that the queue has taken: a call, or a repeated one, is the newest call; a
+        ticket counts for its day.
+        """
+        if isinstance(event, TicketIssued):
+            self._given[event.data.business_date, event.data.service] += 1
         if isinstance(event, TicketCalled | TicketRecalled):
             ticket = self._engine.tickets[event.sub or ""]
             calls = [call for call in self._calls if call.number != ticket.number]
@@ -52,11 +64,25 @@ class Displays:
 
     def wait_min(self, letter: str) -> tuple[int, int] | None:
         """The wait interval for a ticket issued now, in minutes."""
-        serving = [c for c in self._engine.counters.values() if letter in c.services]
+        serving = [
+            c
+            for c in self._engine.counters.values()
+            if letter in c.services and c.state is CounterState.OPEN
+        ]
         reach = {other for counter in serving for other in counter.services}
-        free = sum(counter.ticket is None for counter in serving)
+        free = sum(counter.ticket is None and not counter.paused for counter in serving)
         return wait_interval_min(
             self._engine.waiting(reach), len(serving), free, self.services[letter].mean_service_s
+        )
+
+    def joining(self, letter: str) -> Joining:
+        """Whether a ticket of this service should be given now."""
+        now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz)
+        low_high = self.wait_min(letter)
+        return self._days[letter].joining(
+            now.hour * 60 + now.minute + now.second / 60,
+            self._given[now.date().isoformat(), letter],
+            low_high[1] if low_high else None,
         )
 
     def board(self, revision: int) -> BoardView:
@@ -74,7 +100,12 @@ class Displays:
             recent=tuple(calls[1:]),
             services=tuple(
                 ServiceLine(
-                    s.letter, s.zh, s.en, self._engine.waiting([s.letter]), self.wait_min(s.letter)
+                    s.letter,
+                    s.zh,
+                    s.en,
+                    self._engine.waiting([s.letter]),
+                    self.wait_min(s.letter),
+                    self.joining(s.letter).value,
                 )
                 for s in self._config.services
             ),
@@ -98,6 +129,7 @@ class Displays:
                 wait_low_min=low_high[0] if low_high else None,
                 wait_high_min=low_high[1] if low_high else None,
                 ts=now_ms,
+                joining=self.joining(letter).value,
             )
             found.append((QUEUE, QUEUE.of(service=letter), encode(state)))
         board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)

@@ -9,21 +9,27 @@ came through any more.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from branch.store import Store
 from sync.clock import Clock
+from sync.crashpoint import reach
 from sync.errors import BadMessage
 from sync.inbox import Accepted, Inbox
 from sync.messages import (
     Ack,
+    Answer,
     AnyEvent,
+    AppliedConfig,
+    Ask,
     CommandResult,
     Hello,
+    LastNumber,
     State,
     UnknownEvent,
     Welcome,
@@ -31,11 +37,27 @@ from sync.messages import (
     encode,
     split_batch,
 )
-from sync.topics import ACK, EVT, HELLO, RES, STATE, WELCOME, node_of
+from sync.session import WINDOW
+from sync.topics import (
+    ACK,
+    ANSWER,
+    ASK,
+    CFG_APPLIED,
+    EVT,
+    FEED,
+    HELLO,
+    RES,
+    STATE,
+    WELCOME,
+    Topic,
+    node_of,
+)
 from sync.transport import Message, Transport
 
 ACK_DELAY_S = 0.02
 """Acks of one burst are sent as one; far below the 200 ms that the design allows."""
+ACK_AT_ONCE = 50
+"""So many new events of a node are acknowledged without delay: its window is a few of these."""
 
 _UNFIT = (DataError, IntegrityError, ArithmeticError, ValueError)
 """What the database or its driver raises for values it cannot take; a second try is no use."""
@@ -64,9 +86,38 @@ class NodeRow:
     status: str = "unknown"
     version: str = ""
     connect: int = 0
+    alerts: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """What a welcome allows a device: events under way, and events a second (0: no limit)."""
+
+    window: int = WINDOW
+    rate_per_s: int = 0
+
+
+_Batches = list[tuple[str, Message, list[bytes]]]
+_Taken = tuple[dict[str, Accepted], list[AnyEvent | UnknownEvent], list[str]]
 _Apply = Callable[[Sequence[AnyEvent | UnknownEvent], Sequence[str]], None]
+
+
+class LedgerStore(Protocol):
+    """What the ingest needs of a database."""
+
+    server_gen: str
+    failure: str
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """All or nothing."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that only reads."""
+
+    def project(
+        self, connection: Connection, events: Sequence[AnyEvent | UnknownEvent]
+    ) -> list[str]:
+        """Bring the other tables up to ``events``; returns the tickets that were rated."""
 
 
 @dataclass(slots=True)
@@ -75,7 +126,7 @@ class Ingest:
     ``node_changed(node, online)`` when a node connects or goes.
     """
 
-    store: Store
+    store: LedgerStore
     transport: Transport
     clock: Clock
     apply: _Apply
@@ -86,18 +137,31 @@ class Ingest:
     inbox: Inbox = field(default_factory=Inbox)
     counters: IngestCounters = field(default_factory=IngestCounters)
     nodes: dict[str, NodeRow] = field(default_factory=dict)
+    root: str = FEED
+    ask: Callable[[str, Ask], Answer | None] | None = None
+    """Answers a node that asks for a number or pressed a teller's key; None where nobody may."""
+    greeted: Callable[[str, Hello, Accepted], list[LastNumber]] = lambda *_: []
+    """Told of each hello and of the ledger's mark; gives the numbers for the welcome."""
+    applied: Callable[[str, AppliedConfig], None] | None = None
+    """Told what a node has of its configuration; None where nobody is configured."""
+    pace: Pace = field(default_factory=Pace)
     _marks: dict[str, Accepted] = field(default_factory=dict)
+    _unsaid: dict[str, int] = field(default_factory=dict)  # events since a node's last ack
     _timer: asyncio.TimerHandle | None = None
 
     def subscribe(self) -> None:
         """Ask for everything that devices send."""
-        self.transport.subscribe(HELLO.everyone, EVT.everyone, STATE.everyone, RES.everyone)
+        self.transport.subscribe(*(topic.every(self.root) for topic in (HELLO, EVT, STATE, RES)))
+        if self.ask is not None:
+            self.transport.subscribe(ASK.every(self.root))
+        if self.applied is not None:
+            self.transport.subscribe(CFG_APPLIED.every(self.root))
 
     def receive(self, messages: list[Message]) -> None:
         """Take one burst: all of its events are one commit. Raises nothing."""
         evts: list[tuple[str, Message]] = []
         for message in messages:
-            node = node_of(message.topic)
+            node = node_of(message.topic, self.root)
             kind = message.topic.rsplit("/", 1)[-1]
             if node is None:
                 message.done()
@@ -117,48 +181,75 @@ class Ingest:
     def close(self) -> None:
         """Send the acknowledgements that wait."""
         if self._timer is not None:
-            self._timer.cancel()
             self._acknowledge()
 
     def _commit(self, evts: list[tuple[str, Message]]) -> None:
-        taken: list[tuple[str, Accepted]] = []
-        rated: list[str] = []
-        try:
-            with self.store.transaction() as connection:
-                for node, message in evts:
-                    accepted = self._take(connection, node, message, rated)
-                    if accepted is not None:
-                        taken.append((node, accepted))
-        except Exception as error:
-            self.counters.failed_commits += 1
-            if isinstance(error, SQLAlchemyError):
-                log.error("ingest.not_committed", messages=len(evts), error=self.store.failure)
+        """Commit a burst as a whole; where the tables cannot take something of it, message by
+        message.
+        """
+        batches = self._split(evts)
+        for attempt in (self._take_all, self._take_each):
+            try:
+                with self.store.transaction() as connection:
+                    marks, new, rated = attempt(connection, batches)
+            except _UNFIT as error:
+                if attempt == self._take_all:
+                    continue
+                self._failed(evts, error)
+            except Exception as error:  # noqa: BLE001 - told; the devices send it again
+                self._failed(evts, error)
             else:
-                log.exception("ingest.not_committed", messages=len(evts))
-        else:
-            self._committed(taken, rated)
+                reach("ingest.committed")
+                self._committed(marks, new, rated)
+            break
         for _, message in evts:
             message.done()
 
-    def _take(
-        self, connection: Connection, node: str, message: Message, rated: list[str]
-    ) -> Accepted | None:
-        """One message in a savepoint of its own; None when it cannot be read or stored."""
-        now_ms = self.clock.wall_ms()
-        try:
-            raws = split_batch(message.payload)
-            with connection.begin_nested():
-                accepted = self.inbox.accept(connection, node, raws, now_ms)
-        except (BadMessage, *_UNFIT) as error:
-            self._bad(message, error)
-            return None
-        try:
-            with connection.begin_nested():
-                rated += self.store.project(connection, accepted.new)
-        except _UNFIT:
-            for event in accepted.new:
-                rated += self._project_one(connection, node, event, accepted)
-        return accepted
+    def _failed(self, evts: list[tuple[str, Message]], error: Exception) -> None:
+        self.counters.failed_commits += 1
+        if isinstance(error, SQLAlchemyError):
+            log.error("ingest.not_committed", messages=len(evts), error=self.store.failure)
+        else:
+            log.error("ingest.not_committed", messages=len(evts), exc_info=error)
+
+    def _split(self, evts: list[tuple[str, Message]]) -> list[tuple[str, Message, list[bytes]]]:
+        batches = []
+        for node, message in evts:
+            try:
+                batches.append((node, message, split_batch(message.payload)))
+            except BadMessage as error:
+                self._bad(message, error)
+        return batches
+
+    def _take_all(self, connection: Connection, batches: _Batches) -> _Taken:
+        marks, new = self.inbox.accept_all(
+            connection, [(node, raws) for node, _, raws in batches], self.clock.wall_ms()
+        )
+        rated = self.store.project(connection, new)
+        reach("ingest.projected")
+        return marks, new, rated
+
+    def _take_each(self, connection: Connection, batches: _Batches) -> _Taken:
+        """Each message in a savepoint of its own, and each event if it must be."""
+        marks: dict[str, Accepted] = {}
+        all_new: list[AnyEvent | UnknownEvent] = []
+        rated: list[str] = []
+        for node, message, raws in batches:
+            try:
+                with connection.begin_nested():
+                    taken = self.inbox.accept(connection, node, raws, self.clock.wall_ms())
+            except _UNFIT as error:
+                self._bad(message, error)
+                continue
+            marks[node] = taken.after(marks.get(node))
+            all_new += taken.new
+            try:
+                with connection.begin_nested():
+                    rated += self.store.project(connection, taken.new)
+            except _UNFIT:
+                for event in taken.new:
+                    rated += self._project_one(connection, node, event, marks[node])
+        return marks, all_new, rated
 
     def _project_one(
         self,
@@ -177,29 +268,53 @@ class Ingest:
             self.inbox.set_aside(connection, node, self.clock.wall_ms(), reason, encode(event))
             return []
 
-    def _committed(self, taken: list[tuple[str, Accepted]], rated: list[str]) -> None:
-        for node, accepted in taken:
+    def _committed(
+        self,
+        marks: dict[str, Accepted],
+        new: Sequence[AnyEvent | UnknownEvent],
+        rated: list[str],
+    ) -> None:
+        at_once = False
+        for node, accepted in marks.items():
             self.counters.events += len(accepted.new)
             self.counters.duplicates += accepted.duplicates
             self.counters.early += accepted.early
             self.counters.quarantined += accepted.quarantined
             self.counters.unknown_fields += accepted.unknown_fields
+            self._unsaid[node] = self._unsaid.get(node, 0) + len(accepted.new)
             self._marks[node] = accepted
-        if self._marks and self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(ACK_DELAY_S, self._acknowledge)
+            at_once = at_once or bool(accepted.gaps) or self._unsaid[node] >= ACK_AT_ONCE
         try:
-            self.apply([event for _, accepted in taken for event in accepted.new], rated)
+            self.apply(new, rated)
         except Exception:
             self.counters.failed_handlers += 1
             log.exception("ingest.not_applied")
+        reach("ingest.applied")
+        if at_once:
+            self._acknowledge()
+        elif self._marks and self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(ACK_DELAY_S, self._acknowledge)
 
     def _acknowledge(self) -> None:
-        self._timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         marks, self._marks = self._marks, {}
+        self._unsaid.clear()
         for node, mark in marks.items():
-            ack = Ack(epoch=mark.epoch, hw=mark.hw, server_gen=self.store.server_gen)
-            self.transport.publish(ACK, ACK.of(node=node), encode(ack))
+            ack = Ack(
+                epoch=mark.epoch,
+                hw=mark.hw,
+                server_gen=self.store.server_gen,
+                gaps=mark.gaps,
+                digest=mark.digest,
+            )
+            self._publish(ACK, node, encode(ack))
+        reach("ingest.acknowledged")
+
+    def _publish(self, topic: Topic, node: str, payload: bytes) -> None:
+        self.transport.publish(topic, topic.of(node=node, root=self.root), payload)
 
     def _control(self, node: str, kind: str, message: Message) -> None:
         try:
@@ -209,6 +324,13 @@ class Ingest:
                 self._state(node, decode(message.payload, State))
             elif kind == "res":
                 self.result(decode(message.payload, CommandResult))
+            elif kind == "applied" and self.applied is not None:
+                self.applied(node, decode(message.payload, AppliedConfig))
+            elif kind == "ask" and self.ask is not None:
+                asked: Ask = decode(message.payload, Ask)  # type: ignore[arg-type]
+                answer = self.ask(node, asked)
+                if answer is not None:
+                    self._publish(ANSWER, node, encode(answer))
         except BadMessage as error:
             self._bad(message, error)
         except Exception:
@@ -221,13 +343,19 @@ class Ingest:
         if state.node != node:
             raise BadMessage(f"a state of {state.node!r} on the topic of {node!r}")
         before = self.nodes.get(node, NodeRow())
-        self.nodes[node] = NodeRow(state.status, state.version, state.connect)
+        alerts = tuple(alert[:40] for alert in state.alerts[:10])
+        self.nodes[node] = NodeRow(state.status, state.version, state.connect, alerts)
+        if alerts != before.alerts:
+            log.warning("node.alerts", node=node, alerts=alerts)
         if (before.status, before.connect) != (state.status, state.connect):
             self.node_changed(node, state.status == "online")
 
     def _welcome(self, node: str, hello: Hello) -> None:
         with self.store.reading() as connection:
             mark = self.inbox.high_water(connection, node)
+        if hello.epoch > mark.epoch:
+            mark = Accepted(epoch=hello.epoch)  # kept with the first event of the new epoch
+        known = self.clock.stamp()
         welcome = Welcome(
             epoch=mark.epoch,
             connect=hello.connect,
@@ -236,8 +364,15 @@ class Ingest:
             server_gen=self.store.server_gen,
             server_ts=self.clock.wall_ms(),
             verdict="ok" if hello.node == node else "unknown",
+            hello_mono_ms=hello.mono_ms,
+            window=self.pace.window,
+            rate_per_s=self.pace.rate_per_s,
+            numbers=self.greeted(node, hello, mark),
+            quality=known.quality,
+            err_ms=known.err_ms,
         )
-        self.transport.publish(WELCOME, WELCOME.of(node=node), encode(welcome))
+        self._publish(WELCOME, node, encode(welcome))
+        reach("ingest.welcomed")
 
     def _bad(self, message: Message, error: Exception) -> None:
         self.counters.bad_messages += 1

@@ -1,48 +1,66 @@
 """The branch server's heart: commands from tellers, events from devices, one ledger, one queue.
 
 Commands are synchronous between their checks and their commit, so two tellers that call at the
-same instant
-get two tickets. The queue is changed only after the commit.
+same instant get two tickets. The queue is changed only after the commit.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Callable, Sequence
-from datetime import tzinfo
+from datetime import datetime, tzinfo
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.caller_displays import CallerDisplays
+from branch.commands import EVENT_OF, AnyCommand, OpenCounter, PauseCounter, said_as
 from branch.config import BranchConfig
+from branch.configuration import ConfigurationDesk, Wanted
+from branch.dating import Dating
+from branch.day import REASON, DayEnd
+from branch.desk import WALK_IN_BAND, Desk
 from branch.displays import Displays
 from branch.errors import NotStored
+from branch.grants import Grants
+from branch.health import health_of
 from branch.ingest import Ingest
 from branch.pads import PadControl
-from branch.queue import Discipline, Engine, ImpossibleEvent, QueueTicket, TicketPhase
+from branch.publishing import Publishing
+from branch.queue import (
+    Discipline,
+    ImpossibleEvent,
+    QueueTicket,
+    TicketPhase,
+    rebuild,
+)
+from branch.rules import engine_of
+from branch.seen import last_numbers
 from branch.store import Store
-from branch.view import BoardView, CommandRefused, CounterState, CounterView, WaitingTicket
+from branch.teller_keys import ENDINGS, TellerKeys
+from branch.teller_view import counter_view
+from branch.timing import Timing
+from branch.view import BoardView, CommandRefused, CounterView
+from branch.visits import Visits
 from sync.clock import Clock
+from sync.crashpoint import reach
 from sync.identity import CHAIN_START
+from sync.inbox import Accepted
 from sync.messages import (
     EVENT_TYPES,
     AbandonedData,
+    Answer,
     AnyEvent,
-    AtCounterData,
-    CalledData,
-    EndedData,
+    Ask,
+    Hello,
+    LastNumber,
     Payload,
-    State,
+    TellerKey,
     TicketCalled,
+    TicketIssued,
+    TicketRejoined,
     UnknownEvent,
-    encode,
 )
-from sync.topics import SRV_STATE
 from sync.transport import Transport
-
-UP_NEXT = 6
-PUBLISH_EVERY_S = 30.0
-"""Displays are published again at this pace: their messages expire after 90 s."""
-NONCE_BITS = 32
 
 log = structlog.get_logger()
 
@@ -60,34 +78,90 @@ class BranchService:
         version: str,
         tz: tzinfo | None = None,
         discipline: Discipline | None = None,
+        start: int | None = None,
+        on_commit: Callable[[], None] = lambda: None,
+        wanted: Wanted | None = None,
     ) -> None:
+        """``start`` tells this start of the server from others: devices greet a new one.
+        ``on_commit`` is told when the ledger has grown. ``wanted`` of the kiosks, None: nothing.
+        """
+        self._on_commit = on_commit
+        self.head_office: Callable[[], dict[str, object]] | None = None
+        """What ``/healthz`` says of head office; None where nothing is forwarded."""
+        self.listeners: list[Callable[[AnyEvent | UnknownEvent], None]] = []
+        """Told of each event once it is committed and the queue has taken it."""
+        self.speaker: Callable[[], dict[str, object]] | None = None
+        """What ``/healthz`` says of the announcements; None where there are none."""
+        self.own_alerts: Callable[[], list[str]] = list
         self._config = config
+        start = clock.wall_ms() if start is None else start
         self._store = store
         self._transport = transport
-        self._clock = clock
+        self._dating = store.dating = Dating(store, clock, config.node)
+        self._clock = clock = self._dating.clock()
         self._version = version
-        self.engine = Engine.of(
-            ((c.number, tuple(c.services)) for c in config.counters),
-            discipline or Discipline(head_start_min=config.queue.head_start_min),
-        )
+        self.engine = engine_of(config, discipline)
+        self.engine.at = self._dating.at
+        self._desk = Desk(config, self.engine, clock, self._record, self._last_walk_in)
+        self._timing = Timing(self._dating, clock, self.engine, self._record, self._bump)
         self.skipped_events = 0
         self._configured = {c.number for c in config.counters}
         self._displays = Displays(config, self.engine, clock, tz)
+        self._tz = tz
         self._rebuild()
+        self.grants = Grants(store, clock, [s.letter for s in config.services], tz)
+        self._day_end = DayEnd()
+        with store.reading() as connection:
+            self._day_end.restore(connection, self._today(), self._date_of)
         self._pads = PadControl(config, transport, clock, self._bump)
+        self._visits = Visits(
+            self.engine,
+            clock,
+            self._record,
+            self._desk,
+            self._pads,
+            store,
+        )
+        nodes = sorted({n for c in config.counters for n in (c.pad_node, c.caller_node) if n})
+        self.configuration = ConfigurationDesk(
+            wanted, nodes, store=store, transport=transport, clock=clock
+        )
+        callers = {c.number: c.caller_node for c in config.counters if c.caller_node}
+        self._callers = CallerDisplays(callers, self.engine, transport, start)
+        self._publishing = Publishing(
+            config.node, store, transport, self._displays, self._callers,
+            version=version, start=start, look=self._look,
+        )  # fmt: skip
+        self.teller_keys = TellerKeys(
+            callers,
+            self.engine.counters,
+            done=self.engine.done,
+            commands={
+                "call_next": self._visits.call_next,
+                "recall": self._visits.recall,
+                "start": self._visits.start,
+                "miss": self._visits.miss,
+                "finish": self._visits.finish,
+                "pause": lambda c, k: self._desk.carry_out(c, PauseCounter(), k),
+                "open": lambda c, k: self._desk.carry_out(c, OpenCounter(), k),
+            },
+            now_ms=clock.wall_ms,
+            since_ms=self._dating.since_ms,
+        )
         self.ingest = Ingest(
             store,
             transport,
             clock,
-            self._apply,
+            self._arrived,
             self._pads.answered,
             node_changed=self._pads.node_changed,
             own_node=config.node,
+            ask=self._asked,
+            greeted=self._greeted,
+            applied=self.configuration.applied,
         )
         self._revision = 1
         self._waiters: set[asyncio.Future[None]] = set()
-        self._publishing: asyncio.Task[None] | None = None
-        self._dirty = asyncio.Event()
         transport.listen(
             on_up=self._connected,
             on_down=lambda reason: log.warning("feed.down", reason=reason),
@@ -97,18 +171,18 @@ class BranchService:
 
     async def open(self) -> None:
         """Join the feed and begin to publish the displays."""
+        self._timing.look()
+        self._end_day()
         await self._transport.start()
-        self._publishing = asyncio.create_task(self._keep_publishing())
+        self._publishing.start()
 
     async def close(self) -> None:
         """Leave the feed in good order."""
-        if self._publishing is not None:
-            self._publishing.cancel()
-            await asyncio.gather(self._publishing, return_exceptions=True)
+        await self._publishing.stop()
         await self._pads.stop()
         self.ingest.close()
         if self._transport.connected:
-            self._announce("stopped")
+            self._publishing.announce("stopped")
         await self._transport.stop()
 
     # --- what the pages see -----------------------------------------------------------------
@@ -125,37 +199,8 @@ class BranchService:
         return tuple(self.engine.counters)
 
     def counter(self, counter: int) -> CounterView:
-        slot = self.engine.counters[counter]
-        now_ms = self._clock.wall_ms()
-        ticket = slot.ticket
-        names = [self._displays.services[letter] for letter in slot.services]
-        # A ticket may be of a service that the configuration has no longer.
-        service = self._displays.services.get(ticket.service) if ticket else None
-        return CounterView(
-            revision=self._revision,
-            counter=counter,
-            state=_state(ticket),
-            services_zh="、".join(s.zh for s in names),
-            services_en=", ".join(s.en for s in names),
-            number=ticket.number if ticket else None,
-            service_zh=service.zh if service else "",
-            service_en=service.en if service else "",
-            waited_min=_waited_min(ticket) if ticket else None,
-            since_ms=max(0, now_ms - slot.since) if slot.since else 0,
-            calls=ticket.calls if ticket else 0,
-            pad=self._pads.state(counter),
-            waiting=self.engine.waiting(slot.services),
-            up_next=tuple(
-                WaitingTicket(
-                    waiting.number,
-                    self._displays.services[waiting.service].zh,
-                    self._displays.services[waiting.service].en,
-                    max(0, now_ms - waiting.issued_at) // 60_000,
-                )
-                for waiting in self.engine.up_next(counter, now_ms, UP_NEXT)
-            ),
-            clock=self._displays.clock_text(now_ms),
-        )
+        pad = self._pads.state(counter)
+        return counter_view(self.engine, self._displays, self._revision, counter, pad)
 
     async def changed(self, revision: int, timeout_s: float) -> int:
         if self._revision > revision:
@@ -171,112 +216,69 @@ class BranchService:
         return self._revision
 
     def health(self) -> dict[str, object]:
-        counters = self.ingest.counters
         return {
-            "ok": not self._store.failure,
-            "store": self._store.failure or "ok",
-            "mqtt": "online" if self._transport.connected else "offline",
+            **health_of(self._store, self._transport, self.ingest, self._own_alerts()),
+            "hq": self.head_office() if self.head_office else None,
+            "speaker": self.speaker() if self.speaker else None,
             "version": self._version,
             "waiting": self.engine.waiting(self._displays.services),
-            "events": counters.events,
-            "duplicates": counters.duplicates,
-            "quarantined": counters.quarantined,
-            "bad_messages": counters.bad_messages,
-            "failed_commits": counters.failed_commits,
-            "failed_handlers": counters.failed_handlers,
             "skipped_events": self.skipped_events,
-            "unreadable_events": self._store.unreadable,
-            "nodes": {name: row.status for name, row in sorted(self.ingest.nodes.items())},
+            "configuration": self.configuration.health(),
         }
+
+    def _own_alerts(self) -> list[str]:
+        return [f"{self._config.node}: {alert}" for alert in self.own_alerts()]
 
     # --- commands ---------------------------------------------------------------------------
 
-    async def call_next(self, counter: int, key: str) -> CounterView:
-        return self._once("ticket.called", counter, key, self._call_next)
+    async def call_next(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        return self._once(("ticket.called",), counter, key, turn, self._visits.call_next)
 
-    async def recall(self, counter: int, key: str) -> CounterView:
-        return self._once("ticket.recalled", counter, key, self._recall)
+    async def recall(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        return self._once(("ticket.recalled",), counter, key, turn, self._visits.recall)
 
-    async def start(self, counter: int, key: str) -> CounterView:
-        return self._once("service.started", counter, key, self._start)
+    async def start(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        return self._once(("service.started",), counter, key, turn, self._visits.start)
 
-    async def miss(self, counter: int, key: str) -> CounterView:
-        return self._once("ticket.missed", counter, key, self._miss)
+    async def miss(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        return self._once(("ticket.missed",), counter, key, turn, self._visits.miss)
 
-    async def finish(self, counter: int, key: str) -> CounterView:
-        return self._once("service.ended", counter, key, self._finish)
+    async def finish(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        return self._once(ENDINGS, counter, key, turn, self._visits.finish)
+
+    async def perform(
+        self, counter: int, command: AnyCommand, key: str, turn: int | None = None
+    ) -> CounterView:
+        def carry_out(at: int, with_key: str) -> None:
+            self._desk.carry_out(at, command, with_key)
+            if self.engine.counters[at].ticket is not None:
+                self._pads.disarm(at, with_key)
+
+        event_type = EVENT_OF[type(command)]
+        if self.engine.done(event_type, *said_as(counter, command, key)):
+            return self.counter(counter)
+        return self._once((event_type,), counter, key, turn, carry_out)
 
     def _once(
-        self, event_type: str, counter: int, key: str, command: Callable[[int, str], None]
+        self,
+        event_types: tuple[str, ...],
+        counter: int,
+        key: str,
+        turn: int | None,
+        command: Callable[[int, str], None],
     ) -> CounterView:
         """Carry a command out unless this counter's ``key`` made its event already."""
-        if not self.engine.done(event_type, counter, key):
+        if not any(self.engine.done(name, counter, key) for name in event_types):
+            now = self.engine.counters[counter].turn
+            if turn not in (None, now):
+                raise CommandRefused("expired", f"meant for turn {turn}; it is {now} now")
             command(counter, key)
         return self.counter(counter)
 
-    def _call_next(self, counter: int, key: str) -> None:
-        slot = self.engine.counters[counter]
-        if slot.ticket is not None:
-            raise CommandRefused("busy", f"{slot.ticket.number} is still at counter {counter}")
-        now_ms = self._clock.wall_ms()
-        ticket = self.engine.next_for(counter, now_ms)
-        if ticket is None:
-            raise CommandRefused("nobody_waiting", f"nobody waits for counter {counter}")
-        wait_ms = max(0, now_ms - ticket.issued_at)
-        self._record(
-            "ticket.called", CalledData(counter=counter, wait_ms=wait_ms, key=key), ticket
-        )
-        self._pads.disarm(counter, key)
-
-    def _recall(self, counter: int, key: str) -> None:
-        ticket = self._called(counter)
-        self._record("ticket.recalled", AtCounterData(counter=counter, key=key), ticket)
-
-    def _start(self, counter: int, key: str) -> None:
-        ticket = self._called(counter)
-        self._record("service.started", AtCounterData(counter=counter, key=key), ticket)
-
-    def _miss(self, counter: int, key: str) -> None:
-        ticket = self._called(counter)
-        self._record("ticket.missed", AtCounterData(counter=counter, key=key), ticket)
-
-    def _finish(self, counter: int, key: str) -> None:
-        ticket = self._current(counter)
-        began_ms = ticket.started_at or ticket.called_at or 0
-        nonce = 0
-        if self._pads.node_of(counter):
-            nonce = self._new_nonce()
-        data = EndedData(
-            counter=counter,
-            key=key,
-            service_ms=max(0, self._clock.wall_ms() - began_ms),
-            nonce=nonce,
-        )
-        self._record("service.ended", data, ticket)
-        if nonce:
-            self._pads.arm(counter, ticket.id, nonce, key)
-
-    def _new_nonce(self) -> int:
-        """One that no visit has: 32 bits meet again after some ten thousand visits."""
-        try:
-            while True:
-                nonce = self._clock.random_bits(NONCE_BITS)
-                if nonce and not self._store.knows_nonce(nonce):
-                    return nonce
-        except SQLAlchemyError as error:
-            raise NotStored("the visits cannot be read; try again") from error
-
-    def _current(self, counter: int) -> QueueTicket:
-        ticket = self.engine.counters[counter].ticket
-        if ticket is None:
-            raise CommandRefused("no_ticket", f"no ticket is at counter {counter}")
-        return ticket
-
-    def _called(self, counter: int) -> QueueTicket:
-        ticket = self._current(counter)
-        if ticket.phase is TicketPhase.SERVING:
-            raise CommandRefused("already_serving", f"{ticket.number} is being served")
-        return ticket
+    def _asked(self, node: str, ask: Ask) -> Answer | None:
+        if isinstance(ask, TellerKey):
+            return self.teller_keys.press(node, ask)
+        return self.grants.ask(node, ask)
 
     # --- the ledger -------------------------------------------------------------------------
 
@@ -288,7 +290,7 @@ class BranchService:
         wait_ms = max(0, self._clock.wall_ms() - ticket.issued_at)
         self._record("ticket.abandoned", AbandonedData(wait_ms=wait_ms), ticket)
 
-    def _record(self, event_type: str, data: Payload, ticket: QueueTicket) -> None:
+    def _record(self, event_type: str, data: Payload, ticket: QueueTicket | None = None) -> None:
         """Commit one event of our own with its projections, then change the queue. Raises
         ImpossibleEvent, NotStored; nothing is changed then.
         """
@@ -297,37 +299,47 @@ class BranchService:
         except SQLAlchemyError as error:
             log.error("service.not_stored", event_type=event_type, error=self._store.failure)
             raise NotStored(
-                f"{event_type} of {ticket.number} was not stored ({self._store.failure});"
-                " nothing has changed, try again"
+                f"{event_type} of {ticket.number if ticket else 'the server'} was not stored"
+                f" ({self._store.failure}); nothing has changed, try again"
             ) from error
+        reach("service.recorded")
         self._apply([event], [])
+        if isinstance(event, TicketIssued):
+            self._day_end.note([event], self._today())
+        elif isinstance(event, TicketRejoined) and not self._day_end.knows(event.sub or ""):
+            with self._store.reading() as connection:
+                self._day_end.again(connection, event.sub or "", self._date_of)
 
-    def _append(self, event_type: str, data: Payload, ticket: QueueTicket) -> AnyEvent:
+    def _append(self, event_type: str, data: Payload, ticket: QueueTicket | None) -> AnyEvent:
         now_ms = self._clock.wall_ms()
-        node = self._config.node
+        node, new_id = self._config.node, self._clock.new_id()
         with self._store.transaction() as connection:
             seq, prev = self._store.top(connection, node) or (0, CHAIN_START)
             event: AnyEvent = EVENT_TYPES[event_type](  # type: ignore[assignment]
-                id=self._clock.new_id(),
+                id=new_id,
                 src=node,
                 epoch=1,
                 seq=seq + 1,
                 prev=prev,
                 ts=now_ms,
                 clk=self._clock.stamp(),
-                sub=ticket.id,
+                sub=ticket.id if ticket else new_id if event_type == "ticket.issued" else None,
                 data=data,  # type: ignore[call-arg]
             )
             self.engine.check(event)
             self._store.append_own(connection, event, now_ms)
             self._store.project(connection, [event])
+            reach("service.begun")
         return event
 
     def _apply(self, events: Sequence[AnyEvent | UnknownEvent], rated: Sequence[str]) -> None:
+        self._on_commit()
         for event in events:
             try:
                 self.engine.apply(event)
                 self._displays.note(event)
+                for listener in self.listeners:
+                    listener(event)
             except ImpossibleEvent as error:
                 self._skip(event, error)
             except Exception:
@@ -339,16 +351,58 @@ class BranchService:
         if events:
             self._bump()
 
+    def _arrived(self, events: Sequence[AnyEvent | UnknownEvent], rated: Sequence[str]) -> None:
+        self._apply(events, rated)
+        self._timing.redate()
+        self._day_end.note(events, self._today())
+        self._end_day()
+        self._timing.look()
+
+    def _end_day(self) -> None:
+        """Close what still waits from a day that is over; what cannot be stored waits for the
+        next event.
+        """
+        if self._config.queue.overnight:
+            return
+        now_ms = self._clock.wall_ms()
+        try:
+            for ticket in self._day_end.over(self.engine):
+                data = AbandonedData(wait_ms=max(0, now_ms - ticket.issued_at), reason=REASON)
+                self._record("ticket.abandoned", data, ticket)
+        except NotStored:
+            return  # logged already
+        self._day_end.closed()
+
+    def _greeted(self, node: str, hello: Hello, mark: Accepted) -> list[LastNumber]:
+        self._dating.greeted(node, hello)
+        self._timing.redate()
+        self.grants.greeted(node, hello, mark)
+        self._callers.forgotten(node)
+        with self._store.reading() as connection:
+            return last_numbers(connection, node)
+
+    def _last_walk_in(self, service: str) -> tuple[int, str]:
+        today = self._today()
+        return self._store.last_number(self._config.node, today, service, WALK_IN_BAND), today
+
+    def _today(self) -> str:
+        return self._date_of(self._clock.wall_ms())
+
+    def _date_of(self, ts: int) -> str:
+        return datetime.fromtimestamp(ts / 1000, self._tz).date().isoformat()
+
     def _rebuild(self) -> None:
         """The queue as it was: every event of the ledger, folded again. Raises SQLAlchemyError."""
         called = set[str]()
-        for event, error in self.engine.rebuild(self._store.events()):
+        self._dating.remember()
+        for event, error in rebuild(self.engine, self._store.events()):
             if error is not None:
                 self._skip(event, error)
                 continue
             self._displays.note(event)
             if isinstance(event, TicketCalled) and event.data.counter not in self._configured:
                 called.add(event.sub or "")
+        self._dating.forget()
         returned = [
             ticket
             for ticket in called
@@ -364,51 +418,19 @@ class BranchService:
 
     # --- the feed ---------------------------------------------------------------------------
 
+    def _connected(self) -> None:
+        self._publishing.connected()
+        self.configuration.connected()
+
+    def _look(self) -> None:
+        self._timing.look()
+        with contextlib.suppress(NotStored):  # logged already
+            self._desk.wake()
+
     def _bump(self) -> None:
         self._revision += 1
-        self._dirty.set()
+        self._publishing.changed()
         waiters, self._waiters = self._waiters, set()
         for future in waiters:
             if not future.done():
                 future.set_result(None)
-
-    def _connected(self) -> None:
-        self._announce("online")
-        self._dirty.set()
-
-    def _announce(self, status: str) -> None:
-        state = State(
-            node=self._config.node,
-            status=status,  # type: ignore[arg-type]
-            connect=0,
-            version=self._version,
-            server_gen=self._store.server_gen,
-        )
-        self._transport.publish(SRV_STATE, SRV_STATE.of(), encode(state))
-
-    async def _keep_publishing(self) -> None:
-        while True:
-            self._dirty.clear()
-            try:
-                if self._transport.connected:
-                    for topic, name, payload in self._displays.messages():
-                        self._transport.publish(topic, name, payload)
-            except Exception:
-                # The next change is another try; a dead task would leave the boards stale.
-                log.exception("displays.not_published")
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(PUBLISH_EVERY_S):
-                    await self._dirty.wait()
-            await asyncio.sleep(0.05)
-
-
-def _state(ticket: QueueTicket | None) -> CounterState:
-    if ticket is None:
-        return CounterState.FREE
-    if ticket.phase is TicketPhase.SERVING:
-        return CounterState.SERVING
-    return CounterState.CALLING
-
-
-def _waited_min(ticket: QueueTicket) -> int:
-    return max(0, (ticket.called_at or 0) - ticket.issued_at) // 60_000

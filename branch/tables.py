@@ -1,8 +1,17 @@
 """The tables that pages and reports read, and the queue's phases as conditions on them."""
 
-from sqlalchemy import BigInteger, Column, ColumnElement, Integer, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
-from sync.inbox import metadata
+from sync.ledger import metadata
 
 about_table = Table(
     "about",
@@ -11,6 +20,8 @@ about_table = Table(
     Column("value", String(64), nullable=False),
 )
 
+SEGMENT_LENGTH = 16
+
 ticket_table = Table(
     "ticket",
     metadata,
@@ -18,16 +29,31 @@ ticket_table = Table(
     Column("number", String(8), nullable=False),
     Column("business_date", String(10), nullable=False),
     Column("service", String(1), nullable=False),
-    Column("segment", String(16), nullable=False),
+    Column("segment", String(SEGMENT_LENGTH), nullable=False),
     Column("node", String(32), nullable=False),
     Column("issued_at", BigInteger, nullable=False),
-    Column("paper", String(12), nullable=False, default="pending"),
+    Column("paper", String(12), nullable=False, default="pending"),  # "none": a walk-in
     Column("outcome", String(12), nullable=False, default="open"),
     Column("counter", Integer),
     Column("called_at", BigInteger),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
 )
+
+leg_table = Table(
+    "leg",
+    metadata,
+    Column("event_id", String(36), primary_key=True),  # of the event that ended it
+    Column("ticket", String(36), nullable=False),
+    Column("service", String(1), nullable=False),
+    Column("counter", Integer, nullable=False),
+    Column("called_at", BigInteger, nullable=False),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger, nullable=False),
+    Column("ended_by", String(12), nullable=False),  # parked, transferred, returned, missed
+    Index("leg_by_ticket", "ticket"),
+)
+"""Earlier parts of a visit; its last one stands in the ticket itself."""
 
 rating_table = Table(
     "rating",
@@ -60,10 +86,56 @@ device_table = Table(
     Column("at", BigInteger, nullable=False),
 )
 
+seen_table = Table(
+    "number_seen",
+    metadata,
+    Column("node", String(32), primary_key=True),
+    Column("business_date", String(10), primary_key=True),
+    Column("service", String(1), primary_key=True),
+    Column("band", Integer, primary_key=True),
+    Column("last", Integer, nullable=False),
+    Index("number_seen_by_date", "business_date", "service", "band"),
+)
+
+grant_table = Table(
+    "number_grant",
+    metadata,
+    Column("business_date", String(10), primary_key=True),
+    Column("service", String(1), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("node", String(32), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    UniqueConstraint("node", "key", name="number_grant_key_once"),
+)
+
+configuration_table = Table(
+    "configuration",
+    metadata,
+    Column("node", String(32), primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("wanted", String(64), nullable=False),  # SHA-256 of what is wanted, but for its version
+    Column("issued_ms", BigInteger, nullable=False),
+)
+
+boot_table = Table(
+    "boot",
+    metadata,
+    Column("node", String(32), primary_key=True),
+    Column("boot", String(64), primary_key=True),
+    Column("offset_ms", BigInteger, nullable=False),  # server's time less the boot's count
+    Column("at_ms", BigInteger, nullable=False),  # the boot's count when that was known
+    Column("err_ms", BigInteger),
+    Column("source", String(8), nullable=False),
+    Column("scale", String(64), nullable=False),  # the server's boot whose time it is
+    Column("wall_offset_ms", BigInteger),  # of the server's own boot: its wall clock's
+)
+
 # The phases of branch.queue as the table shows them.
 OPEN = ticket_table.c.outcome == "open"
 UNSTARTED = ticket_table.c.started_at.is_(None)
 UNCALLED = (OPEN, ticket_table.c.called_at.is_(None))
+UNTOLD = (*UNCALLED, ticket_table.c.paper == "pending")
 WAITING = (*UNCALLED, ticket_table.c.paper != "pending")
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from branch.commands import AnyCommand
+
 
 class CounterState(StrEnum):
     """What a counter does now."""
@@ -14,6 +16,7 @@ class CounterState(StrEnum):
     FREE = "free"
     CALLING = "calling"  # a ticket was called, the customer is on the way
     SERVING = "serving"
+    PAUSED = "paused"  # calls nobody, and nobody is at it
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,7 @@ class ServiceLine:
     name_en: str
     waiting: int
     wait_min: tuple[int, int] | None
+    joining: str = "open"  # "open", "closing", "full", "closed": whether to take a ticket now
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ class CounterView:
     waiting: int  # tickets this counter may call
     up_next: tuple[WaitingTicket, ...]
     clock: str
+    window: str = "open"  # "open", "paused", "elastic", "closed"
+    turn: int = 0  # rises with each event of the counter; what a command may be meant for
+    reason: str = ""  # why the current ticket was called before an older one
+    note: str = ""  # what an earlier counter wrote about the current ticket
+    parked: tuple[str, ...] = ()  # numbers set aside by this counter or by the lobby
 
 
 class CommandRefused(Exception):
@@ -101,7 +110,8 @@ class CommandRefused(Exception):
 
 class Branch(Protocol):
     """What the pages need of the branch server. Every command is idempotent by ``key``: the same
-    key, the same answer.
+    key, the same answer. One that was meant for another ``turn`` of the counter than there is now
+    is refused (expired).
     """
 
     def board(self) -> BoardView:
@@ -115,22 +125,31 @@ class Branch(Protocol):
     def counters(self) -> tuple[int, ...]:
         """The configured counters."""
 
-    async def call_next(self, counter: int, key: str) -> CounterView:
-        """Call the next ticket. Raises CommandRefused (busy, nobody_waiting)."""
+    async def call_next(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        """Call the next ticket. Raises CommandRefused (busy, paused, not_open, nobody_waiting)."""
 
-    async def recall(self, counter: int, key: str) -> CounterView:
-        """Call the current ticket again. Raises CommandRefused (no_ticket, already_serving)."""
+    async def recall(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        """Call the current ticket again. Raises CommandRefused (no_ticket, already_serving,
+        call_limit, too_soon).
+        """
 
-    async def start(self, counter: int, key: str) -> CounterView:
+    async def start(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         """The customer is at the window. Raises CommandRefused (no_ticket)."""
 
-    async def miss(self, counter: int, key: str) -> CounterView:
+    async def miss(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         """The called customer did not come (no-show). Raises CommandRefused (no_ticket,
         already_serving).
         """
 
-    async def finish(self, counter: int, key: str) -> CounterView:
-        """End the service and ask for a rating. Raises CommandRefused (no_ticket)."""
+    async def finish(self, counter: int, key: str, turn: int | None = None) -> CounterView:
+        """End the service: the visit's next part, or its end and the rating. Raises CommandRefused
+        (no_ticket).
+        """
+
+    async def perform(
+        self, counter: int, command: AnyCommand, key: str, turn: int | None = None
+    ) -> CounterView:
+        """Carry out any other command. Raises CommandRefused with the codes of branch.desk."""
 
     async def changed(self, revision: int, timeout_s: float) -> int:
         """Wait until the revision is above ``revision`` or the time is over; returns the revision

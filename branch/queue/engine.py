@@ -1,78 +1,77 @@
-"""The queue as a fold of events: the server, the replay and the estimate apply the same ones.
+"""The queue as a fold of events: the server, the replay and the forecast of the wait apply the
+same ones.
 
-    phase     event                       next
-    -         ticket.issued               ISSUED    reserved: nobody holds it yet, nobody is called
-    by it
-    ISSUED    ticket.printed              WAITING   by its time of issue
-    ISSUED    ticket.print_failed         WAITING   the number is on the screen
-    ISSUED    ticket.voided               VOIDED
-    WAITING   ticket.voided               VOIDED
-    WAITING   ticket.called               CALLED    at a free counter
-    WAITING   ticket.abandoned            ABANDONED
-    CALLED    ticket.recalled             CALLED
-    CALLED    ticket.missed               MISSED
-    CALLED    service.started             SERVING
-    CALLED    service.ended               DONE      (a teller may finish without "start")
-    SERVING   service.ended               DONE
-
-Paper news about a ticket past WAITING changes nothing (a slip may come out late); every other pair
-raises
-ImpossibleEvent, and so does an event that names another counter than the ticket's. Events that the
+The engine is only state and what one event makes of it: which events are possible stands in
+``transitions`` (tickets) and ``counter`` (counters), who is next in ``selection``. Events that the
 queue does not know are ignored.
 """
 
-import bisect
-from collections import OrderedDict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from branch.queue.counter import Counter, CounterState
 from branch.queue.discipline import Discipline
-from branch.queue.ticket import Counter, QueueTicket, TicketPhase
+from branch.queue.errors import ImpossibleEvent
+from branch.queue.lines import Lines
+from branch.queue.memory import Memory
+from branch.queue.selection import Choice, Reason, Selection, Turns
+from branch.queue.ticket import AT_COUNTER, ENDED, QueueTicket, TicketPhase
+from branch.queue.transitions import phase_after
 from sync.messages import (
     AnyEvent,
+    CounterClosed,
+    CounterOpened,
+    CounterPaused,
+    Event,
     ServiceEnded,
     ServiceStarted,
     TicketAbandoned,
     TicketCalled,
     TicketIssued,
     TicketMissed,
+    TicketParked,
     TicketPrinted,
     TicketPrintFailed,
     TicketRecalled,
+    TicketRejoined,
+    TicketReturned,
+    TicketTagged,
+    TicketTransferred,
+    TicketUnparked,
     TicketVoided,
     UnknownEvent,
 )
 
-REMEMBERED_KEYS = 10_000
-"""Idempotency keys kept: more than a branch's commands of one day."""
-REMEMBERED_FINISHED = 10_000
-"""Finished tickets kept: several days of a branch, for late paper news and for those who ask."""
-
-_PAPER_NEWS = (TicketPrinted, TicketPrintFailed)
-_COMMANDED = (TicketCalled, TicketRecalled, ServiceStarted, TicketMissed, ServiceEnded)
-"""Events that a teller's command made: they carry its counter and its idempotency key."""
-
-
-class ImpossibleEvent(Exception):
-    """An event that the ticket's phase or the counter's state cannot meet."""
+_ABOUT_COUNTERS = (CounterOpened, CounterPaused, CounterClosed)
+_ABOUT_TICKETS = (
+    TicketPrinted, TicketPrintFailed, TicketVoided, TicketAbandoned, TicketCalled, TicketRecalled,
+    ServiceStarted, TicketMissed, ServiceEnded, TicketParked, TicketUnparked, TicketTransferred,
+    TicketReturned, TicketRejoined, TicketTagged,
+)  # fmt: skip
+_FREES = (TicketMissed, ServiceEnded, TicketParked, TicketTransferred, TicketReturned)
+"""Events that take the ticket from its counter."""
 
 
-_LineKey = tuple[str, str]
-_CommandKey = tuple[str, int, str]
+def by_own_clock(event: Event) -> int:
+    """When an event happened, as its device knew (Unix ms)."""
+    return event.ts
 
 
 @dataclass(slots=True)
 class Engine:
-    """``lines`` hold waiting tickets per (service, segment), in order; a head of a line is all
-    that can be next. ``keys`` are the commands done, by (event type, counter, idempotency key).
+    """``at`` dates an event (Unix ms), all of them in one scale. ``cash`` are the services that
+    only a cash counter may serve. ``parked`` are the tickets that were set aside.
     """
 
     counters: dict[int, Counter]
     discipline: Discipline = field(default_factory=Discipline)
+    cash: frozenset[str] = frozenset()
     tickets: dict[str, QueueTicket] = field(default_factory=dict)
-    lines: dict[_LineKey, list[QueueTicket]] = field(default_factory=dict)
-    keys: OrderedDict[_CommandKey, str] = field(default_factory=OrderedDict)
-    finished: deque[str] = field(default_factory=deque)
+    lines: Lines = field(default_factory=Lines)
+    parked: dict[str, QueueTicket] = field(default_factory=dict)
+    turns: Turns = field(default_factory=Turns)
+    memory: Memory = field(default_factory=Memory)
+    at: Callable[[Event], int] = field(default=by_own_clock, compare=False, repr=False)
 
     @classmethod
     def of(
@@ -82,181 +81,143 @@ class Engine:
         table = {number: Counter(number, services) for number, services in counters}
         return cls(table, discipline or Discipline())
 
+    @property
+    def selection(self) -> Selection:
+        """Who is next, as things stand."""
+        return Selection(self.lines, self.counters, self.discipline, self.turns, self.cash)
+
+    def choose(self, counter: int, now_ms: int) -> Choice | None:
+        """Whom ``counter`` calls now and why; None when nobody waits for it."""
+        return self.selection.choose(counter, now_ms)
+
     def next_for(self, counter: int, now_ms: int) -> QueueTicket | None:
-        """The ticket to call at ``counter``: highest score, ties by order; None when nobody waits
-        for it.
-        """
-        services = self.counters[counter].services
-        heads = [
-            line[0] for (service, _), line in self.lines.items() if line and service in services
-        ]
-        if not heads:
-            return None
-        return min(
-            heads, key=lambda t: (-self.discipline.score(t.segment, now_ms - t.issued_at), t.order)
-        )
+        """The ticket to call at ``counter``; None when nobody waits for it."""
+        choice = self.choose(counter, now_ms)
+        return choice.ticket if choice else None
 
     def up_next(self, counter: int, now_ms: int, limit: int) -> list[QueueTicket]:
         """The first ``limit`` tickets that ``counter`` may call, best first, as things stand
         now.
         """
-        waiting = [
-            ticket
-            for (service, _), line in self.lines.items()
-            if service in self.counters[counter].services
-            for ticket in line[:limit]
-        ]
-        score = self.discipline.score
-        waiting.sort(key=lambda t: (-score(t.segment, now_ms - t.issued_at), t.order))
-        return waiting[:limit]
+        return self.selection.up_next(counter, now_ms, limit)
 
-    def waiting(self, services: Iterable[str]) -> int:
+    def waiting(self, services: Collection[str]) -> int:
         """How many wait for any of ``services``."""
-        wanted = set(services)
-        return sum(len(line) for (service, _), line in self.lines.items() if service in wanted)
+        return self.lines.waiting(services)
+
+    def due(self, now_ms: int) -> list[QueueTicket]:
+        """Parked tickets whose time is over, the longest over first."""
+        found = [t for t in self.parked.values() if t.due_at and t.due_at <= now_ms]
+        return sorted(found, key=lambda t: (t.due_at, t.order))
 
     def done(self, event_type: str, counter: int, key: str) -> bool:
         """Whether the command ``key`` of this counter has made its event already. The same key
         for another command or at another counter is another intent.
         """
-        return (event_type, counter, key) in self.keys
+        return self.memory.done(event_type, counter, key)
 
     def check(self, event: AnyEvent | UnknownEvent) -> None:
         """Raise ImpossibleEvent if ``event`` does not fit the state; changes nothing."""
+        self._possible(event)
         match event:
-            case TicketIssued(data=data):
-                if event.id in self.tickets:
-                    raise ImpossibleEvent(f"ticket {data.number} ({event.id}) issued twice")
-            case TicketPrinted() | TicketPrintFailed():
-                self._ticket(event)
-            case TicketVoided():
-                self._expect(event, TicketPhase.ISSUED, TicketPhase.WAITING)
-            case TicketAbandoned():
-                self._expect(event, TicketPhase.WAITING)
             case TicketCalled(data=called):
-                ticket = self._expect(event, TicketPhase.WAITING)
-                counter = self.counters.get(called.counter)
-                if counter is None:
-                    raise ImpossibleEvent(f"counter {called.counter} is not configured")
-                if counter.ticket is not None:
-                    raise ImpossibleEvent(
-                        f"counter {counter.number} has {counter.ticket.number},"
-                        f" cannot call {ticket.number}"
-                    )
-            case TicketRecalled(data=at) | ServiceStarted(data=at) | TicketMissed(data=at):
-                self._expect_at(at.counter, self._expect(event, TicketPhase.CALLED), event)
-            case ServiceEnded(data=ended):
-                ticket = self._expect(event, TicketPhase.CALLED, TicketPhase.SERVING)
-                self._expect_at(ended.counter, ticket, event)
+                self._fits(called.counter, self._ticket(event).service)
+            case TicketIssued(data=issued) if issued.counter:
+                self._fits(issued.counter, issued.service)
             case _:
                 pass
 
     def apply(self, event: AnyEvent | UnknownEvent) -> None:
         """Fold one event. Raises ImpossibleEvent; the state is then unchanged."""
         self.check(event)
-        if isinstance(event, TicketIssued):
-            self.tickets[event.id] = QueueTicket(
-                event.id,
-                event.data.number,
-                event.data.service,
-                event.data.segment,
-                (event.ts, event.src, event.seq),
-            )
-            return
-        ticket = self.tickets.get(event.sub or "")
-        if ticket is None:
-            return
-        if isinstance(event, _PAPER_NEWS):
-            if ticket.phase is TicketPhase.ISSUED:
-                self._join_line(ticket)
-        elif isinstance(event, TicketVoided):
-            self._end(ticket, TicketPhase.VOIDED, event.ts)
-        elif isinstance(event, TicketAbandoned):
-            self._end(ticket, TicketPhase.ABANDONED, event.ts)
-        elif isinstance(event, _COMMANDED):
-            self._carry_out(event, ticket)
-            self._remember(event)
+        self._fold(event)
 
-    def rebuild(
-        self, events: Iterable[AnyEvent | UnknownEvent]
-    ) -> Iterator[tuple[AnyEvent | UnknownEvent, ImpossibleEvent | None]]:
-        """Fold a ledger, yielding each event and why it was refused, if it was; exhaust it.
-
-        The ledger may speak of counters that the configuration has no longer: what happened there
-        is folded as it was, and a ticket still there at the end is back in its place of the line.
+    def replay(self, event: AnyEvent | UnknownEvent) -> None:
+        """Fold an event of the ledger: it fitted the configuration of its day. Raises
+        ImpossibleEvent.
         """
-        configured = set(self.counters)
-        for event in events:
-            if isinstance(event, TicketCalled):
-                number = event.data.counter
-                self.counters.setdefault(number, Counter(number, ()))
-                ticket = self.tickets.get(event.sub or "")
-                if ticket is not None and ticket.counter not in configured:
-                    self._return_to_line(ticket)
-            try:
-                self.apply(event)
-            except ImpossibleEvent as error:
-                yield event, error
-            else:
-                yield event, None
-        for number in set(self.counters) - configured:
-            ticket = self.counters[number].ticket
-            if ticket is not None:
-                self._return_to_line(ticket)
-            del self.counters[number]
+        self._possible(event)
+        self._fold(event)
 
-    def _carry_out(
-        self,
-        event: TicketCalled | TicketRecalled | ServiceStarted | TicketMissed | ServiceEnded,
-        ticket: QueueTicket,
-    ) -> None:
-        counter = self.counters[event.data.counter]
-        match event:
-            case TicketCalled():
-                self._leave_line(ticket)
-                ticket.phase, ticket.counter = TicketPhase.CALLED, counter.number
-                ticket.calls, ticket.called_at = 1, event.ts
-                counter.ticket, counter.since = ticket, event.ts
-            case TicketRecalled():
-                ticket.calls += 1
-            case ServiceStarted():
-                ticket.phase, ticket.started_at = TicketPhase.SERVING, event.ts
-                counter.since = event.ts
-            case TicketMissed():
-                self._end(ticket, TicketPhase.MISSED, event.ts)
-            case _:
-                self._end(ticket, TicketPhase.DONE, event.ts)
+    def redate(self, issued_at: Mapping[str, int]) -> None:
+        """Tickets were issued at another time than was known: ticket id -> Unix ms. Those that
+        wait take the place that belongs to it.
+        """
+        for ticket_id, at in issued_at.items():
+            ticket = self.tickets.get(ticket_id)
+            if ticket is None:
+                continue
+            self.lines.leave(ticket)
+            ticket.order = (at, *ticket.order[1:])
+            ticket.place = self.discipline.place(ticket)
+            if ticket.wanted_ms:
+                ticket.held_until = at + ticket.wanted_ms
+            if ticket.phase is TicketPhase.WAITING:
+                self._wait(ticket)
 
-    def _join_line(self, ticket: QueueTicket) -> None:
-        ticket.phase = TicketPhase.WAITING
-        line = self.lines.setdefault((ticket.service, ticket.segment), [])
-        bisect.insort(line, ticket, key=lambda t: t.order)
+    def shift(self, delta_ms: int, since_ms: int) -> None:
+        """What was dated from ``since_ms`` on was ``delta_ms`` later than that."""
 
-    def _leave_line(self, ticket: QueueTicket) -> None:
-        if ticket.phase is TicketPhase.WAITING:
-            name = (ticket.service, ticket.segment)
-            self.lines[name].remove(ticket)
-            if not self.lines[name]:
-                del self.lines[name]
+        def moved(at: int) -> int:
+            return at if at < since_ms else at + delta_ms
 
-    def _return_to_line(self, ticket: QueueTicket) -> None:
+        for ticket in self.tickets.values():
+            if ticket.called_at is not None:
+                ticket.called_at = moved(ticket.called_at)
+            if ticket.started_at is not None:
+                ticket.started_at = moved(ticket.started_at)
+            ticket.called_last_at, ticket.missed_at = (
+                moved(ticket.called_last_at), moved(ticket.missed_at),
+            )  # fmt: skip
+            ticket.held_until, ticket.due_at = moved(ticket.held_until), moved(ticket.due_at)
+        for counter in self.counters.values():
+            counter.since = moved(counter.since)
+        issued = {ticket.id: ticket.issued_at for ticket in self.tickets.values()}
+        self.redate({k: at + delta_ms for k, at in issued.items() if at >= since_ms})
+
+    def return_to_line(self, ticket: QueueTicket) -> None:
         """Undo the call of a ticket whose counter is gone."""
-        if ticket.phase in (TicketPhase.CALLED, TicketPhase.SERVING):
-            self.counters[ticket.counter or 0].ticket = None
-            ticket.counter = ticket.called_at = ticket.started_at = None
-            ticket.calls = 0
-            self._join_line(ticket)
+        self.counters[ticket.counter or 0].ticket = None
+        ticket.counter = ticket.called_at = ticket.started_at = None
+        ticket.calls, ticket.reason = 0, ""
+        self._wait(ticket)
 
-    def _end(self, ticket: QueueTicket, phase: TicketPhase, at: int) -> None:
-        """The ticket leaves its line or frees its counter; only so many of these are kept."""
-        self._leave_line(ticket)
-        if ticket.phase in (TicketPhase.CALLED, TicketPhase.SERVING):
-            counter = self.counters[ticket.counter or 0]
-            counter.ticket, counter.since = None, at
-        ticket.phase = phase
-        self.finished.append(ticket.id)
-        while len(self.finished) > REMEMBERED_FINISHED:
-            del self.tickets[self.finished.popleft()]
+    # --- what is possible -------------------------------------------------------------------
+
+    def _possible(self, event: AnyEvent | UnknownEvent) -> None:
+        if isinstance(event, TicketIssued):
+            if event.id in self.tickets:
+                raise ImpossibleEvent(f"ticket {event.data.number} ({event.id}) issued twice")
+            if event.data.counter:
+                self._free(event.data.counter, event.data.number)
+        elif isinstance(event, _ABOUT_COUNTERS):
+            self._counter(event.data.counter).after(event)
+        elif isinstance(event, _ABOUT_TICKETS):
+            ticket = self._ticket(event)
+            phase_after(ticket, event)
+            if isinstance(event, TicketCalled):
+                self._free(event.data.counter, ticket.number)
+
+    def _fits(self, number: int, service: str) -> None:
+        """What the configuration says; a ledger may be of a time when it said something else."""
+        counter = self.counters[number]
+        if counter.state is not CounterState.OPEN:
+            raise ImpossibleEvent(f"counter {number} is {counter.state.value}")
+        if service in self.cash and not counter.cash:
+            raise ImpossibleEvent(f"counter {number} has no cash; {service} needs it")
+
+    def _free(self, number: int, ticket: str) -> None:
+        counter = self._counter(number)
+        if counter.ticket is not None:
+            raise ImpossibleEvent(
+                f"counter {number} has {counter.ticket.number}, cannot call {ticket}"
+            )
+
+    def _counter(self, number: int) -> Counter:
+        counter = self.counters.get(number)
+        if counter is None:
+            raise ImpossibleEvent(f"counter {number} is not configured")
+        return counter
 
     def _ticket(self, event: AnyEvent) -> QueueTicket:
         ticket = self.tickets.get(event.sub or "")
@@ -266,26 +227,156 @@ class Engine:
             )
         return ticket
 
-    def _expect(self, event: AnyEvent, *phases: TicketPhase) -> QueueTicket:
-        ticket = self._ticket(event)
-        if ticket.phase not in phases:
-            raise ImpossibleEvent(
-                f"{type(event).__name__}: {ticket.number} is {ticket.phase.value}"
-            )
-        return ticket
+    # --- what an event makes of it ------------------------------------------------------------
+
+    def _fold(self, event: AnyEvent | UnknownEvent) -> None:
+        if isinstance(event, TicketIssued):
+            self._issue(event)
+        elif isinstance(event, _ABOUT_COUNTERS):
+            counter = self.counters[event.data.counter]
+            counter.state = counter.after(event)
+            counter.teller = event.data.teller if isinstance(event, CounterOpened) else (
+                counter.teller if counter.staffed else ""
+            )  # fmt: skip
+            self._turn(counter, self.at(event) if counter.ticket is None else counter.since)
+        elif isinstance(event, _ABOUT_TICKETS):
+            self._move(event, self.tickets[event.sub or ""])
+        else:
+            return
+        self._remember(event)
+
+    def _issue(self, event: TicketIssued) -> None:
+        data, at = event.data, self.at(event)
+        ticket = QueueTicket(
+            event.id,
+            data.number,
+            data.service,
+            data.segment,
+            (at, event.src, event.seq),
+            appointment_at=data.appointment_ms,
+            agenda=list(data.services),
+        )
+        self._hold(ticket, data.wanted_counter, at + data.hold_ms)
+        ticket.wanted_ms = data.hold_ms if data.wanted_counter else 0
+        ticket.place = self.discipline.place(ticket)
+        self.tickets[event.id] = ticket
+        if data.counter:
+            self._seat(ticket, data.counter, at)
+            ticket.phase, ticket.started_at, ticket.calls = TicketPhase.SERVING, at, 0
+
+    def _move(self, event: Event, ticket: QueueTicket) -> None:
+        """Fold an event about a ticket that the table allows."""
+        at, before = self.at(event), ticket.phase
+        after = phase_after(ticket, event)
+        if before is after is not TicketPhase.CALLED and not isinstance(event, TicketTagged):
+            return  # late news about its slip
+        self.lines.leave(ticket)
+        self.parked.pop(ticket.id, None)
+        if before is TicketPhase.MISSED:
+            self.memory.resume(ticket.id)
+        if before in AT_COUNTER and isinstance(event, _FREES):
+            counter = self.counters[ticket.counter or 0]
+            counter.ticket = None
+            self._turn(counter, at)
+        ticket.phase = after
+        self._note(event, ticket, at)
+        if after is TicketPhase.WAITING:
+            self._wait(ticket)
+        elif after in ENDED:
+            for forgotten in self.memory.end(ticket.id):
+                del self.tickets[forgotten]
+
+    def _note(self, event: Event, ticket: QueueTicket, at: int) -> None:
+        """What the ticket keeps of an event besides its phase."""
+        match event:
+            case TicketCalled(data=called):
+                self._seat(ticket, called.counter, at)
+                ticket.reason = called.reason
+                if called.reason == Reason.RATIO:
+                    self.turns.count(favoured=self.selection.favoured(ticket))
+            case TicketRecalled():
+                ticket.calls, ticket.called_last_at = ticket.calls + 1, at
+                counter = self.counters[ticket.counter or 0]
+                self._turn(counter, counter.since)
+            case ServiceStarted():
+                ticket.started_at = at
+                self._turn(self.counters[ticket.counter or 0], at)
+            case TicketMissed():
+                ticket.missed_at = at
+            case TicketParked(data=parked):
+                self._unseat(ticket, parked.service_ms, parked.note)
+                ticket.parked_by = parked.counter
+                ticket.due_at = at + parked.for_ms if parked.for_ms else 0
+                self.parked[ticket.id] = ticket
+            case TicketUnparked(data=back):
+                ticket.parked_by = ticket.due_at = 0
+                self._hold(ticket, back.to_counter, at + back.hold_ms)
+            case TicketTransferred(data=moved):
+                if moved.back and not ticket.return_to:
+                    ticket.return_to, ticket.return_service = moved.counter, ticket.service
+                self._tick_off(ticket, moved.service, moved.reason)
+                self._unseat(ticket, moved.service_ms, moved.note)
+                ticket.service = moved.service
+                self._hold(ticket, moved.to_counter, at + moved.hold_ms)
+            case TicketReturned(data=moved):
+                self._unseat(ticket, moved.service_ms, moved.note)
+                ticket.service, ticket.return_to, ticket.return_service = moved.service, 0, ""
+                self._hold(ticket, moved.to_counter, at + moved.hold_ms)
+            case TicketRejoined(data=back):
+                self._unseat(ticket, 0, "")
+                ticket.penalty_ms += back.penalty_ms
+                ticket.missed_at = 0
+            case TicketTagged(data=tagged):
+                ticket.segment = tagged.segment
+            case _:
+                pass
+
+    def _seat(self, ticket: QueueTicket, number: int, at: int) -> None:
+        """The ticket is at this counter now."""
+        counter = self.counters[number]
+        ticket.counter, ticket.calls, ticket.called_at = number, 1, at
+        ticket.called_last_at, ticket.started_at = at, None
+        ticket.parked_by = ticket.due_at = 0
+        self._hold(ticket, 0, 0)
+        counter.ticket = ticket
+        self._turn(counter, at)
 
     @staticmethod
-    def _expect_at(counter: int, ticket: QueueTicket, event: AnyEvent) -> None:
-        if ticket.counter != counter:
-            raise ImpossibleEvent(
-                f"{type(event).__name__}: {ticket.number} is at counter {ticket.counter},"
-                f" not {counter}"
-            )
+    def _unseat(ticket: QueueTicket, service_ms: int, note: str) -> None:
+        """The ticket has left its counter, and its visit goes on."""
+        ticket.counter = ticket.called_at = ticket.started_at = None
+        ticket.calls, ticket.reason = 0, ""
+        ticket.served_ms += service_ms
+        ticket.note = note or ticket.note
 
-    def _remember(
-        self, event: TicketCalled | TicketRecalled | ServiceStarted | TicketMissed | ServiceEnded
-    ) -> None:
-        name = str(event.__struct_config__.tag)
-        self.keys[name, event.data.counter, event.data.key] = event.id
-        while len(self.keys) > REMEMBERED_KEYS:
-            self.keys.popitem(last=False)
+    @staticmethod
+    def _tick_off(ticket: QueueTicket, service: str, reason: str) -> None:
+        """A service of the visit is at hand: what stands before it is no more to be had."""
+        if service in ticket.agenda:
+            at = ticket.agenda.index(service)
+            del ticket.agenda[at if reason != "next_service" else 0 : at + 1]
+
+    @staticmethod
+    def _hold(ticket: QueueTicket, counter: int, until: int) -> None:
+        ticket.held_for, ticket.held_until = counter, until if counter else 0
+        ticket.wanted_ms = 0
+
+    @staticmethod
+    def _turn(counter: Counter, since: int) -> None:
+        counter.turn += 1
+        counter.since = since
+
+    def _wait(self, ticket: QueueTicket) -> None:
+        ticket.phase = TicketPhase.WAITING
+        key = (ticket.service, self.discipline.class_of(ticket), ticket.held_for)
+        self.lines.join(ticket, key, self.discipline.place(ticket))
+
+    def _remember(self, event: AnyEvent) -> None:
+        """The key of the command that made the event, if one did."""
+        data = event.data
+        key = getattr(data, "key", "")
+        if isinstance(event, TicketIssued) and event.data.counter:
+            key = event.data.request
+        if key:
+            name = str(event.__struct_config__.tag)
+            self.memory.keep(name, getattr(data, "counter", 0), key, event.id)

@@ -1,7 +1,10 @@
-"""Tickets and counters as the queue knows them. Pure."""
+"""Tickets as the queue knows them. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+LineKey = tuple[str, str, int]
+"""Service, class of the discipline, and the counter that the line is held for (0: anyone)."""
 
 
 class TicketPhase(Enum):
@@ -11,15 +14,28 @@ class TicketPhase(Enum):
     WAITING = "waiting"
     CALLED = "called"
     SERVING = "serving"
+    PARKED = "parked"
     DONE = "done"
     MISSED = "missed"
     VOIDED = "voided"
     ABANDONED = "abandoned"
 
 
+AT_COUNTER = frozenset({TicketPhase.CALLED, TicketPhase.SERVING})
+ENDED = frozenset(
+    {TicketPhase.DONE, TicketPhase.MISSED, TicketPhase.VOIDED, TicketPhase.ABANDONED}
+)
+
+
 @dataclass(slots=True)
 class QueueTicket:
-    """One ticket; ``order`` is (issue time, node, sequence number): no two are equal."""
+    """One ticket; ``order`` is (issue time, node, sequence number): no two are equal. Times are
+    Unix ms, durations ms.
+
+    ``place`` is its order in the line: by ``order``, but for an appointment by its slot, and later
+    by the penalty of a customer who was missed. ``held_for`` is the counter that alone may call it
+    before ``held_until``, 0 for none.
+    """
 
     id: str
     number: str
@@ -31,18 +47,31 @@ class QueueTicket:
     calls: int = 0
     called_at: int | None = None
     started_at: int | None = None
+    called_last_at: int = 0
+    reason: str = ""
+    """Why it was called before an older one."""
+    appointment_at: int = 0
+    penalty_ms: int = 0
+    held_for: int = 0
+    held_until: int = 0
+    wanted_ms: int = 0
+    """How long from its issue it waits for the counter that it asked for itself."""
+    agenda: list[str] = field(default_factory=list)
+    """Services of the visit that are still to come."""
+    return_to: int = 0
+    return_service: str = ""
+    parked_by: int = 0
+    due_at: int = 0
+    """When a parked ticket comes back by itself; 0: not by itself."""
+    missed_at: int = 0
+    note: str = ""
+    served_ms: int = 0
+    """What earlier counters of the visit have done."""
+    line: LineKey | None = None
+    """The line in which it waits; kept by Lines."""
+    place: tuple[int, str, int] = (0, "", 0)
 
     @property
     def issued_at(self) -> int:
         """Unix time of issue, ms."""
         return self.order[0]
-
-
-@dataclass(slots=True)
-class Counter:
-    """One counter: the services it serves and the ticket it has."""
-
-    number: int
-    services: tuple[str, ...]
-    ticket: QueueTicket | None = None
-    since: int = 0  # Unix ms: when the present state began

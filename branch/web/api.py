@@ -15,7 +15,9 @@ KEY_HEADER = "Idempotency-Key"
 KEY_LENGTH = 64
 KEY_EXPECTED = f"1 to {KEY_LENGTH} printable ASCII characters without blanks, new for each intent"
 
-Perform = Callable[[int, str], Awaitable[CounterView]]
+TURN_HEADER = "Counter-Turn"
+
+Perform = Callable[[int, str, int | None], Awaitable[CounterView]]
 IdempotencyKey = Annotated[
     str,
     HeaderParameter(
@@ -24,6 +26,16 @@ IdempotencyKey = Annotated[
         max_length=KEY_LENGTH,
         pattern=r"^[!-~]+$",
         description=f"{KEY_EXPECTED}. A repeat with the same key changes nothing.",
+    ),
+]
+Turn = Annotated[
+    int | None,
+    HeaderParameter(
+        name=TURN_HEADER,
+        description=(
+            "The counter's `turn` that the command is meant for. When it is another one by now,"
+            " nothing happens and the answer is `expired`. Without it every turn is right."
+        ),
     ),
 ]
 CounterNumber = Annotated[int, PathParameter(description="A configured counter's number")]
@@ -45,15 +57,16 @@ class UnknownCounter(LookupError):
         self.counters = counters
 
 
-_BAD_KEY = ResponseSpec(Problem, description="The Idempotency-Key is missing or malformed")
-_UNKNOWN = ResponseSpec(Problem, description="There is no such counter")
-_REFUSED = ResponseSpec(
+BAD_KEY = ResponseSpec(Problem, description="The Idempotency-Key is missing or malformed")
+UNKNOWN = ResponseSpec(Problem, description="There is no such counter")
+REFUSED = ResponseSpec(
     Problem,
     description=(
-        "The state does not allow it: busy, nobody_waiting, no_ticket or already_serving"
+        "The state does not allow it: busy, nobody_waiting, no_ticket, already_serving, paused,"
+        " not_open, call_limit, too_soon or expired"
     ),
 )
-_NOT_STORED = ResponseSpec(
+NOT_STORED = ResponseSpec(
     Problem, description="The database refuses; nothing has changed, repeat with the same key"
 )
 
@@ -80,7 +93,7 @@ def api_routes(branch: Branch) -> Router:
         "/counters/{counter:int}",
         summary="One counter now",
         tags=["counters"],
-        responses={404: _UNKNOWN},
+        responses={404: UNKNOWN},
     )
     async def counter_now(counter: CounterNumber) -> CounterView:
         return branch.counter(known_counter(branch, counter))
@@ -92,10 +105,12 @@ def api_routes(branch: Branch) -> Router:
             summary=summary,
             tags=["commands"],
             operation_id=action,
-            responses={400: _BAD_KEY, 404: _UNKNOWN, 409: _REFUSED, 503: _NOT_STORED},
+            responses={400: BAD_KEY, 404: UNKNOWN, 409: REFUSED, 503: NOT_STORED},
         )
-        async def handler(counter: CounterNumber, idempotency_key: IdempotencyKey) -> CounterView:
-            return await perform(known_counter(branch, counter), idempotency_key)
+        async def handler(
+            counter: CounterNumber, idempotency_key: IdempotencyKey, turn: Turn = None
+        ) -> CounterView:
+            return await perform(known_counter(branch, counter), idempotency_key, turn)
 
         return handler
 

@@ -32,6 +32,7 @@ from branch.web.api import (
     api_routes,
     known_counter,
 )
+from branch.web.desk_api import desk_routes
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
 from branch.web.shell import Shell
@@ -82,6 +83,7 @@ def create_app(
             *_stream_routes(branch, feed),
             *_operation_routes(branch, feed, version, registry),
             api_routes(branch),
+            desk_routes(branch),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],

@@ -12,15 +12,26 @@ UP_NEXT_ROWS = 6
 """Lines of the teller's list that the page has room for."""
 
 PADS = frozenset({"ready", "armed", "rated", "lost", "none"})
-REFUSALS = ("busy", "nobody_waiting", "no_ticket", "already_serving", "unsent")
-KEYS = {"call-next": "F9", "start": "Enter", "finish": "Enter", "recall": "F2", "miss": "F4"}
+REFUSALS = (
+    "busy", "nobody_waiting", "no_ticket", "already_serving", "paused", "not_open", "call_limit",
+    "too_soon", "expired", "unsent",
+)  # fmt: skip
+KEYS = {
+    "call-next": "F9",
+    "start": "Enter",
+    "finish": "Enter",
+    "recall": "F2",
+    "miss": "F4",
+    "open": "Enter",
+}
 
 # The right next step of each state: the one green button.
 _PRIMARY = {
-    CounterState.CLOSED: "",
+    CounterState.CLOSED: "open",
     CounterState.FREE: "call-next",
     CounterState.CALLING: "start",
     CounterState.SERVING: "finish",
+    CounterState.PAUSED: "open",
 }
 # Why an action that is not the primary one is impossible; a missing pair is possible.
 _WHY_NOT = {
@@ -30,6 +41,9 @@ _WHY_NOT = {
     ("miss", CounterState.CLOSED): "why.closed",
     ("miss", CounterState.FREE): "why.no_ticket",
     ("miss", CounterState.SERVING): "why.here",
+    ("recall", CounterState.PAUSED): "why.no_ticket",
+    ("miss", CounterState.PAUSED): "why.no_ticket",
+    ("call-next", CounterState.PAUSED): "why.paused",
     ("call-next", CounterState.CLOSED): "why.closed",
     ("call-next", CounterState.CALLING): "why.start_first",
     ("call-next", CounterState.SERVING): "why.finish_first",
@@ -174,6 +188,8 @@ def _facts(view: CounterView, words: Words) -> list[str]:
         facts.append(words("fact.waited", m=view.waited_min))
     if view.number is not None and view.calls:
         facts.append(words("fact.calls", n=view.calls))
+    if view.number is not None and view.reason:
+        facts.append(words(f"reason.{view.reason}"))
     return facts
 
 

@@ -53,12 +53,12 @@ def bind(host: str, port: int, *, allow_other: bool = False) -> socket.socket:
     if allow_other:
         raise PortTaken(
             f"ports {port} to {last} on {host} are all taken; stop a program that listens there "
-            "or choose another port: http.port in branch.toml"
+            "or choose another port: http.port in its configuration"
         )
     raise PortTaken(
         f"port {port} on {host} is taken by another program; stop it "
         f"(`ss -ltnp 'sport = :{port}'` shows which it is) "
-        "or choose another port: http.port in branch.toml"
+        "or choose another port: http.port in its configuration"
     )
 
 
@@ -81,11 +81,11 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _refusal(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EACCES:
-        return f"port {port} needs root; choose one above 1023: http.port in branch.toml"
+        return f"port {port} needs root; choose one above 1023: http.port in its configuration"
     if error.errno == errno.EADDRNOTAVAIL or isinstance(error, socket.gaierror):
         return (
             f"{host} is not an address of this machine ({error.strerror}); expected 127.0.0.1, "
-            "0.0.0.0 or one of its own: http.host in branch.toml"
+            "0.0.0.0 or one of its own: http.host in its configuration"
         )
     return f"cannot listen on {host}:{port}: {error.strerror or error}; see http in branch.toml"
 
@@ -139,7 +139,9 @@ async def serve(
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopping.cancel()
-        app.state.feed.close()
+        feed = app.state.get("feed")  # head office's application has no streams
+        if feed is not None:
+            feed.close()
         server.should_exit = True
         # A second cancellation ends the wait, not the tidying.
         await asyncio.shield(serving)

@@ -110,7 +110,8 @@ async function act(action) {
   try {
     const answer = await fetch(api + action, {
       method: "POST",
-      headers: { "Idempotency-Key": intent.key },
+      headers: { "Idempotency-Key": intent.key, "Content-Type": "application/json" },
+      body: "{}",
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
     if (answer.status >= 500) throw new Error(`HTTP ${answer.status}`);

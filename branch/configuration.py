@@ -1,0 +1,217 @@
+"""What this branch wants of its kiosks: signed, under versions that only rise, and what they say.
+
+Each node that has a pad here gets a configuration of its own, retained on the broker. Its version
+is kept in the database with a digest of what it says: the same wish keeps its version, another one
+gets the next. A kiosk that has a higher version than we remember (a database restored from a copy)
+is told again above it. Without ``[updates]`` in branch.toml nobody is told anything.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from branch.config import UpdatesConfig
+from branch.database import Database
+from branch.tables import configuration_table
+from sync.clock import Clock
+from sync.configuration import (
+    AppliedConfig,
+    Configuration,
+    DesiredConfig,
+    FirmwareBundle,
+    WantedFirmware,
+    signed_bytes,
+    text_of,
+)
+from sync.messages import MAX_MESSAGE_BYTES, encode
+from sync.settings import SettingsError
+from sync.topics import CFG
+from sync.transport import Transport
+
+HIGHEST_VERSION = 1 << 52
+"""A node that claims more is not believed: versions would have no room to rise."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What every kiosk of this branch shall have, and the key that signs it."""
+
+    key: Path
+    firmware: Sequence[WantedFirmware]
+    bundles: Sequence[FirmwareBundle]
+
+    def signed(self, configuration: Configuration) -> DesiredConfig:
+        """The message. Raises FlashError."""
+        from firmware.flash.keys import sign
+
+        text = text_of(configuration)
+        return DesiredConfig(
+            config=text,
+            signature=sign(self.key, signed_bytes(text)),
+            bundles=list(self.bundles),
+        )
+
+
+def read_wanted(settings: UpdatesConfig | None, path: str = "branch.toml") -> Wanted | None:
+    """Read and check keys and bundles. Raises SettingsError, which names the file ``path``."""
+    if settings is None:
+        return None
+    from firmware.flash.bundle import read_bundle
+    from firmware.flash.errors import FlashError
+
+    firmware: list[WantedFirmware] = []
+    bundles: list[FirmwareBundle] = []
+    try:
+        for name in settings.bundles:
+            folder = Path(name)
+            bundle = read_bundle(folder, Path(settings.firmware_key))
+            if any(bundle.chip == other.chip for other in firmware):
+                raise SettingsError(
+                    f"{path}: updates.bundles: two for the chip {bundle.chip}; leave the older one"
+                    " out"
+                )
+            sent = _sent(folder, bundle.slot_files, bundle.root_files)
+            bundles.append(sent)
+            firmware.append(
+                WantedFirmware(chip=bundle.chip, version=bundle.version, manifest=sent.sha256)
+            )
+        wanted = Wanted(Path(settings.config_key), firmware, bundles)
+        # Once now: a key that cannot sign, or too much firmware, is found at the start.
+        trial = Configuration(
+            node="x" * 32, version=HIGHEST_VERSION, issued_ms=HIGHEST_VERSION,
+            firmware=list(firmware),
+        )  # fmt: skip
+        size = len(encode(wanted.signed(trial)))
+    except FlashError as error:
+        raise SettingsError(f"{path}: updates: {error}") from error
+    if size > MAX_MESSAGE_BYTES:
+        raise SettingsError(
+            f"{path}: updates.bundles: {size} bytes in one message, at most {MAX_MESSAGE_BYTES}"
+            " are taken; leave a chip out"
+        )
+    return wanted
+
+
+def _sent(folder: Path, slot: dict[str, bytes], root: dict[str, bytes]) -> FirmwareBundle:
+    from firmware.flash.bundle import SIGNATURE
+    from firmware.pad.slots import MANIFEST
+
+    files = {f"slot/{name}": data for name, data in slot.items()}
+    files |= {f"root/{name}": data for name, data in root.items()}
+    return FirmwareBundle(
+        manifest=(folder / MANIFEST).read_bytes(),
+        signature=(folder / SIGNATURE).read_bytes(),
+        files=files,
+    )
+
+
+class ConfigurationDesk:
+    """Tells ``nodes`` what is wanted of them, and keeps what they answer."""
+
+    def __init__(
+        self,
+        wanted: Wanted | None,
+        nodes: Sequence[str],
+        *,
+        store: Database,
+        transport: Transport,
+        clock: Clock,
+    ) -> None:
+        self._wanted = wanted
+        self._nodes = list(nodes)
+        self._store = store
+        self._transport = transport
+        self._clock = clock
+        self._applied: dict[str, AppliedConfig] = {}
+        self._versions: dict[str, int] = {}
+
+    def connected(self) -> None:
+        """The broker is there: tell every node."""
+        for node in self._nodes:
+            self._tell(node)
+
+    def applied(self, node: str, applied: AppliedConfig) -> None:
+        """A node says what it has."""
+        before = self._applied.get(node)
+        self._applied[node] = applied
+        if applied.reason and (before is None or before.reason != applied.reason):
+            log.error("config.refused", node=node, version=applied.refused, reason=applied.reason)
+        ours = self._versions.get(node, 0)
+        another = applied.refused == applied.version == ours  # the same number, another text
+        behind = ours < applied.version or another
+        if self._wanted is not None and ours and behind and applied.version < HIGHEST_VERSION:
+            log.warning("config.behind", node=node, ours=ours, theirs=applied.version)
+            self._tell(node, above=applied.version)
+
+    def health(self) -> dict[str, object]:
+        """For ``/healthz``: what each node shall have, has, and refused, and its pads."""
+        return {
+            node: {
+                "wanted": self._versions.get(node, 0),
+                "applied": applied.version if applied else None,
+                "refused": f"{applied.refused}: {applied.reason}"
+                if applied and applied.reason
+                else "",
+                "pads": {
+                    str(pad.counter): {
+                        "state": pad.state,
+                        "firmware": pad.firmware,
+                        "hash": pad.firmware_hash,
+                        "detail": pad.detail,
+                    }
+                    for pad in (applied.pads if applied else [])
+                },
+            }
+            for node in sorted({*self._versions, *self._applied})
+            for applied in [self._applied.get(node)]
+        }
+
+    def _tell(self, node: str, above: int = 0) -> None:
+        if self._wanted is None:
+            return
+        from firmware.flash.errors import FlashError
+
+        try:
+            configuration = self._configuration(node, above)
+            message = self._wanted.signed(configuration)
+        except (SQLAlchemyError, FlashError) as error:
+            log.error("config.not_told", node=node, error=str(error))
+            return
+        self._versions[node] = configuration.version
+        self._transport.publish(CFG, CFG.of(node=node), encode(message))
+
+    def _configuration(self, node: str, above: int) -> Configuration:
+        """The node's configuration under the version that is due. Raises SQLAlchemyError."""
+        assert self._wanted is not None
+        wish = [msgspec.json.encode(one) for one in self._wanted.firmware]
+        digest = hashlib.sha256(b"\n".join(wish)).hexdigest()
+        table = configuration_table
+        with self._store.transaction() as connection:
+            row = connection.execute(
+                select(table.c.version, table.c.wanted, table.c.issued_ms).where(
+                    table.c.node == node
+                )
+            ).first()
+            version, issued_ms = (row.version, row.issued_ms) if row else (0, 0)
+            if row is None or row.wanted != digest or version <= above:
+                version, issued_ms = max(version, above) + 1, self._clock.wall_ms()
+                connection.execute(delete(table).where(table.c.node == node))
+                connection.execute(
+                    insert(table).values(
+                        node=node, version=version, wanted=digest, issued_ms=issued_ms
+                    )
+                )
+        return Configuration(
+            node=node,
+            version=version,
+            issued_ms=issued_ms,
+            firmware=list(self._wanted.firmware),
+        )

@@ -1,0 +1,1 @@
+"""Head office: what the branches' ledgers come together in."""

@@ -4,53 +4,33 @@ Every figure is a ratio of two things measured in turn, round by round, medians 
 Absolute times
 are for orientation. The anchors: an append of a record's bytes with fdatasync (the least a
 durable commit can
-cost), and a decoder that takes its bytes one by one.
+cost); those of the exchange, of the pad and of calling are in bench_sync, bench_pad and
+bench_calling.
 """
 
 import asyncio
 import os
-import struct
 import tempfile
 import time
-from binascii import crc32
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import median, quantiles
+from statistics import quantiles
 
 from branch.config import BranchConfig, CounterConfig
 from branch.config import BranchName as ServerName
 from branch.config import ServiceConfig as ServerService
-from firmware.pad import link
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ServiceConfig
 from kiosk.flow import Phase
 from kiosk.view import CONTROL_DONE, View
+from simulator import bench_calling, bench_pad, bench_sync
+from simulator.figure import Figure
 from simulator.world import World
 from sync.clock import system_clock
 
 RECORD_BYTES = 228
-WARM_UP = 500
+WARM_UP = 5_000
 ROUNDS = 1_500
-STREAM_FRAMES = 4_000
-STREAM_ROUNDS = 9
-
-
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One ratio; ``good`` says whether it keeps its ``target`` (``at_most`` or at least)."""
-
-    name: str
-    what: str
-    ratio: float
-    target: float
-    at_most: bool
-    ours: str
-    anchor: str
-
-    @property
-    def good(self) -> bool:
-        """Whether the target is kept."""
-        return self.ratio <= self.target if self.at_most else self.ratio >= self.target
 
 
 async def touch_to_journal(say: Callable[[str], None]) -> list[Figure]:
@@ -82,7 +62,7 @@ async def touch_to_journal(say: Callable[[str], None]) -> list[Figure]:
             os.write(fd, record)
             os.fdatasync(fd)
             anchor_s = time.perf_counter() - began_s
-            service = "ABCD"[count // 900 % 4]
+            service = "ABCD"[count % 4]
             began_s = time.perf_counter()
             journalled_at.clear()
             world.kiosk.tap(f"service.{service}", f"touch-{count}")
@@ -112,85 +92,31 @@ async def touch_to_journal(say: Callable[[str], None]) -> list[Figure]:
     return figures
 
 
-def stream_decoder(say: Callable[[str], None]) -> list[Figure]:
-    """T8: the decoder of the pad link on a stream of presses, against one that takes byte by
-    byte.
-    """
-    frames = [link.encode(0x05, 7, seq, os.urandom(24)) for seq in range(STREAM_FRAMES)]
-    stream = b"".join(frames)
-    say(f"stream decoder: {len(stream)} bytes, {STREAM_ROUNDS} rounds")
-    ours: list[float] = []
-    anchor: list[float] = []
-    for _ in range(STREAM_ROUNDS):
-        decoder = link.Decoder()
-        began_s = time.perf_counter()
-        found = 0
-        for at in range(0, len(stream), 64):
-            found += len(decoder.feed(stream[at : at + 64]))
-        ours.append(time.perf_counter() - began_s)
-        assert found == decoder.frames == STREAM_FRAMES
-        began_s = time.perf_counter()
-        assert _bytewise(stream) == STREAM_FRAMES
-        anchor.append(time.perf_counter() - began_s)
-    a, b = median(ours), median(anchor)
-    return [
-        Figure(
-            "T8",
-            "stream decoder / byte-wise Python (speed)",
-            b / a,
-            2.0,
-            at_most=False,
-            ours=f"{len(stream) / a / 1e6:.1f} MB/s",
-            anchor=f"{len(stream) / b / 1e6:.1f} MB/s",
-        )
-    ]
-
-
-def _bytewise(stream: bytes) -> int:
-    """The anchor does the same work one byte at a time: cap, un-stuff, check, header, frame."""
-    found: list[link.Frame] = []
-    frame = bytearray()
-    left = code = 0
-    for byte in stream:
-        if byte == 0:
-            end = len(frame) - link.CRC_SIZE
-            if end >= link.HEADER_SIZE and crc32(frame[:end]) == _number(frame, end):
-                kind, boot_id, seq = struct.unpack_from(link.HEADER, frame)
-                found.append(link.Frame(kind, boot_id, seq, bytes(frame[link.HEADER_SIZE : end])))
-            frame.clear()
-            left = code = 0
-        elif len(frame) == link.MAX_FRAME:
-            continue
-        elif left == 0:
-            if code not in (0, 0xFF):
-                frame.append(0)
-            code = left = byte
-            left -= 1
-        else:
-            frame.append(byte)
-            left -= 1
-    return len(found)
-
-
-def _number(frame: bytearray, at: int) -> int:
-    return int(struct.unpack_from("<I", frame, at)[0])
-
-
-CASES = ("ticket", "link")
+CASES = ("ticket", "sync", "pad", "calling")
+ALIASES = {"link": "pad"}
+"""What a case was called before."""
 
 
 async def run(cases: list[str], say: Callable[[str], None]) -> dict[str, object]:
     """Measure the named cases; returns the table for the report. ``load`` is the machine's
     before and after.
     """
+    cases = [ALIASES.get(case, case) for case in cases]
     before = os.getloadavg()[0]
     figures: list[Figure] = []
     if "ticket" in cases:
         figures += await touch_to_journal(say)
-    if "link" in cases:
-        figures += stream_decoder(say)
+    if "sync" in cases:
+        figures += await bench_sync.measure(say)
+    sizes: dict[str, dict[str, int]] = {}
+    if "pad" in cases:
+        found, sizes = await bench_pad.measure(say)
+        figures += found
+    if "calling" in cases:
+        figures += await bench_calling.measure(say)
     return {
         "cases": cases,
+        "firmware": sizes,
         "load": [round(before, 2), round(os.getloadavg()[0], 2)],
         "cores": os.cpu_count(),
         "figures": [{**asdict(figure), "good": figure.good} for figure in figures],
@@ -207,6 +133,7 @@ def _world(folder: Path, show: Callable[[View], None]) -> World:
             branch=BranchName(zh="测量", en="Bench"),
             services=[ServiceConfig(letter, letter, letter) for letter in services],
             printer=PrinterConfig(address="tcp://127.0.0.1:9100"),
+            spare_bands=list(range(2, 10)),
         ),
         branch=BranchConfig(
             node="branch-1",

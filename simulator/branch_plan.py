@@ -14,6 +14,8 @@ COUNTERS: dict[int, tuple[str, ...]] = {
     3: ("B", "C", "P"),
     4: ("A", "C", "D", "P"),
 }
+CALLER_PADS = {2: "apart", 4: "on the visitors' board"}
+"""Counters whose teller has keys and digits; the others use the page."""
 MIX = {"A": 0.42, "B": 0.30, "C": 0.12, "D": 0.10, "P": 0.06}
 ARRIVALS_PER_HOUR = 66.0
 SERVICE_S = 150.0
@@ -50,6 +52,8 @@ class Places:
     broker_port: int
     printer: str
     pads: dict[int, str]
+    callers: dict[int, str]
+    speaker: str = ""
 
     @property
     def bench(self) -> Path:
@@ -109,11 +113,27 @@ def kiosk_toml(places: Places, size: tuple[int, int, float], *, fullscreen: bool
             lines.append("priority = true")
     for counter, address in places.pads.items():
         lines += ["", "[[pads]]", f"counter = {counter}", f'address = "{address}"']
+        if places.callers.get(counter) == address:
+            lines.append('roles = ["rating", "caller"]')
+        elif counter in places.callers:
+            lines += [
+                "",
+                "[[pads]]",
+                f"counter = {counter}",
+                f'address = "{places.callers[counter]}"',
+                'roles = ["caller"]',
+            ]
     return "\n".join(lines) + "\n"
 
 
-def branch_toml(places: Places, port: int) -> str:
-    """branch.toml of the demo."""
+CALL_GAP_S = 20.0
+"""Between two calls of a ticket, in branch time."""
+
+
+def branch_toml(places: Places, port: int, speed: float) -> str:
+    """branch.toml of the demo: people who are ``speed`` times as fast are called as much sooner
+    again.
+    """
     lines = [
         'node = "branch-1"',
         f'database = "{places.branch_db.name}"',
@@ -130,7 +150,12 @@ def branch_toml(places: Places, port: int) -> str:
         "",
         "[broker]",
         f"port = {places.broker_port}",
+        "",
+        "[queue]",
+        f"call_gap_s = {CALL_GAP_S / speed}",
     ]
+    if places.speaker:
+        lines += ["", "[announcements]", "enabled = true", f'address = "{places.speaker}"']
     for letter, (zh, en) in ON_BOARD.items():
         lines += [
             "",
@@ -148,5 +173,6 @@ def branch_toml(places: Places, port: int) -> str:
             f"number = {counter}",
             f"services = [{listed}]",
             'pad_node = "kiosk-1"' if counter in places.pads else 'pad_node = ""',
+            'caller_node = "kiosk-1"' if counter in places.callers else 'caller_node = ""',
         ]
     return "\n".join(lines) + "\n"

@@ -92,6 +92,7 @@ class LocalTransport:
         self._on_up: Callable[[], None] = lambda: None
         self._on_down: Callable[[str], None] = lambda _: None
         self._on_messages: Callable[[list[Message]], None] = lambda _: None
+        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
 
     @property
     def connected(self) -> bool:
@@ -103,8 +104,10 @@ class LocalTransport:
         on_up: Callable[[], None],
         on_down: Callable[[str], None],
         on_messages: Callable[[list[Message]], None],
+        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
     ) -> None:
         self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
+        self._on_refused = on_refused
 
     def subscribe(self, *filters: str) -> None:
         self._filters += filters
@@ -151,6 +154,10 @@ class LocalTransport:
             will = self._will
             self._broker.send(will.topic, _Publish(will.name, will.payload))
         self._on_down(reason)
+
+    def refuse(self, name: str, code: int) -> None:
+        """The broker says of a publish under ``name`` that it did not pass it on."""
+        self._on_refused(name, code)
 
     def wants(self, name: str) -> bool:
         """Whether one of the filters takes ``name``."""

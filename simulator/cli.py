@@ -134,7 +134,7 @@ def _finish(console: Console, table: dict[str, Any], report_file: Path | None) -
     if report_file is not None:
         report.write(report_file, table)
     summary = Table(show_header=False, box=None, pad_edge=False)
-    for name in ("tickets", "ratings", "events"):
+    for name in ("tickets", "ratings", "keys", "events"):
         told = ", ".join(f"{key} {value}" for key, value in table[name].items())
         summary.add_row(name, told)
     waits = table["waits_s"]
@@ -164,7 +164,7 @@ def _finish(console: Console, table: dict[str, Any], report_file: Path | None) -
 def run_bench(cases: list[str], *, as_json: bool, report_file: Path | None) -> int:
     """Measure; exit status 0 whatever the figures are: they are told, not asserted."""
     configure_logging(quiet=True)
-    unknown = [case for case in cases if case not in bench.CASES]
+    unknown = [case for case in cases if case not in (*bench.CASES, *bench.ALIASES)]
     if unknown:
         print(
             f"lobby bench: no case {unknown[0]!r}; there are {', '.join(bench.CASES)}",

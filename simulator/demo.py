@@ -27,8 +27,10 @@ from PIL import Image
 from hal.sim.pad import PtyPad
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TRAY_FILE, PtyPrinter, SlipTray
+from hal.sim.speaker import SpeakerBench
 from simulator import branch_plan, report
 from simulator.errors import MissingProgram, NotStarted
+from simulator.hearing import count_announcements
 from simulator.mosquitto import Mosquitto
 from simulator.oracle import Audit, Memory, audit
 from simulator.parts import Part, Parts, lobby_command, start_xvfb
@@ -50,6 +52,10 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--hide-scrollbars", "--window-size=1920,1080", "--force-prefers-reduced-motion",
 )  # fmt: skip
+
+
+_Benches = dict[int, tuple[str, str]]
+"""Files of keys and lamps, by counter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Demo:
     _pictures: list[str] = field(default_factory=list)
     _branch_s: float = 0.0
     _closing: bool = False
+    _announcements: dict[str, int] = field(default_factory=dict)
 
     async def run(self) -> dict[str, Any]:
         """Play; returns the report's table. Raises SimulatorError, HalError. Ctrl-C closes the
@@ -115,6 +122,7 @@ class Demo:
             interpreter=interpreter,
             broker=broker.version,
             pictures=self._pictures,
+            announcements=self._announcements,
         )
 
     async def _with_devices(
@@ -131,28 +139,41 @@ class Demo:
         printer = PtyPrinter(
             SimPrinter(on_slip=slip_out, bytes_per_s=LINE_BYTES_PER_S), folder / "printer"
         )
-        pads = {n: PtyPad(folder, f"pad-{n}") for n in branch_plan.COUNTERS}
+        speaker = SpeakerBench(folder, self.options.speed)
+        speaker.plug_in()
+        keys = folder / "kiosk" / "pads"
+        keys.mkdir(parents=True)
+        pads, callers = _pads(folder)
+        boards = [*pads.values(), *(pad for n, pad in callers.items() if pad is not pads[n])]
+        for pad in boards:
+            pad.share_key(keys)
         try:
             await printer.plug_in()
-            for pad in pads.values():
+            for pad in boards:
                 await pad.start()
             interpreter = next(iter(pads.values())).interpreter
-            self.say(f"1 printer, {len(pads)} pads under {interpreter}")
+            self.say(f"1 printer, {len(boards)} pads under {interpreter}")
             places = branch_plan.Places(
-                folder, broker.port, printer.address, {n: pad.address for n, pad in pads.items()}
+                folder,
+                broker.port,
+                printer.address,
+                {n: pad.address for n, pad in pads.items()},
+                {n: pad.address for n, pad in callers.items()},
+                speaker.address,
             )
-            benches = {n: (str(p.keys_path), str(p.leds_path)) for n, p in pads.items()}
-            found = await self._with_programs(places, parts, benches)
+            found = await self._with_programs(places, parts, _benches(pads), _benches(callers))
         finally:
-            for pad in pads.values():
+            for pad in boards:
                 await pad.stop()
             await printer.unplug()
+        self._announcements, wrong = count_announcements(speaker.heard(), places.branch_db)
+        found.violations.extend(wrong)
         if last_slip:
             self._save("slip.png", last_slip[0].image())
         return found, interpreter
 
     async def _with_programs(
-        self, places: branch_plan.Places, parts: Parts, benches: dict[int, tuple[str, str]]
+        self, places: branch_plan.Places, parts: Parts, benches: _Benches, callers: _Benches
     ) -> Audit:
         folder, options = places.folder, self.options
         url, server = await self._start_branch(places, parts)
@@ -182,6 +203,7 @@ class Demo:
             speed=options.speed,
             seed=options.seed,
             minutes=options.minutes,
+            callers=callers,
         )
         plan_file = folder / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
@@ -200,12 +222,15 @@ class Demo:
         await parts.stop(server)
         memory = Memory.of(folder / "diary.jsonl")
         if not options.headless:
+            memory.alone = False
             _add_guests(memory, folder / TRAY_FILE)
         return audit(places.branch_db, [places.journal], memory)
 
     async def _start_branch(self, places: branch_plan.Places, parts: Parts) -> tuple[str, Part]:
         file = places.folder / "branch.toml"
-        file.write_text(branch_plan.branch_toml(places, self.options.port), "utf-8")
+        file.write_text(
+            branch_plan.branch_toml(places, self.options.port, self.options.speed), "utf-8"
+        )
         part = await parts.start(
             "branch", *lobby_command("branch", "--config", str(file)), piped=True
         )
@@ -359,6 +384,25 @@ class Demo:
             if path.is_file():
                 shutil.copy(path, target / path.name)
         self.say(f"logs and databases are kept in {target}")
+
+
+def _pads(folder: Path) -> tuple[dict[int, PtyPad], dict[int, PtyPad]]:
+    """The visitors' pads and the tellers', by counter; one board may be both."""
+    pads: dict[int, PtyPad] = {}
+    callers: dict[int, PtyPad] = {}
+    for n in branch_plan.COUNTERS:
+        shared = branch_plan.CALLER_PADS.get(n) not in (None, "apart")
+        roles = ("rating", "caller") if shared else ("rating",)
+        pads[n] = PtyPad(folder, f"pad-{n}", key=os.urandom(32), roles=roles)
+        if shared:
+            callers[n] = pads[n]
+        elif n in branch_plan.CALLER_PADS:
+            callers[n] = PtyPad(folder, f"caller-{n}", key=os.urandom(32), roles=("caller",))
+    return pads, callers
+
+
+def _benches(pads: dict[int, PtyPad]) -> _Benches:
+    return {n: (str(pad.keys_path), str(pad.leds_path)) for n, pad in pads.items()}
 
 
 def _add_guests(memory: Memory, tray: Path) -> None:

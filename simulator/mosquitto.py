@@ -18,7 +18,7 @@ TRIES = 3
 """A free port may be taken between the search and the start."""
 
 CONFIGURATION = """\
-listener {port} 127.0.0.1
+listener {port} {host}
 allow_anonymous true
 persistence false
 max_inflight_messages 1000
@@ -34,18 +34,29 @@ log_type notice
 class Mosquitto:
     """A running broker. ``version`` is what it says of itself."""
 
-    def __init__(self, folder: Path) -> None:
-        """Start it in ``folder``. Raises MissingProgram, NotStarted."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: str = "127.0.0.1",
+        prefix: tuple[str, ...] = (),
+        more: str = "",
+    ) -> None:
+        """Start it in ``folder`` on ``host``; ``prefix`` are words before the command, ``more``
+        are lines for its configuration. Raises MissingProgram, NotStarted.
+        """
+        self._more = more
         program = shutil.which("mosquitto", path=_search_path())
         if program is None:
             raise MissingProgram(
                 "mosquitto is not installed; run `make setup`, or `apt-get install mosquitto`"
             )
-        self.host = "127.0.0.1"
+        self.host = host
+        self._prefix = prefix
         self._folder = folder
         self._program = program
         for attempt in range(TRIES):
-            self.port = free_port()
+            self.port = free_port(host)
             self._start()
             if self._answers():
                 break
@@ -53,6 +64,18 @@ class Mosquitto:
             if attempt == TRIES - 1:
                 raise NotStarted(f"mosquitto did not start: {self._last_words()}")
         self.version = _version(program)
+
+    def kill(self) -> None:
+        """End it without a goodbye: SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+
+    def start_again(self) -> None:
+        """Start it on the same port after ``stop`` or ``kill``. Raises NotStarted."""
+        self._start()
+        if not self._answers():
+            self.stop()
+            raise NotStarted(f"mosquitto did not start again: {self._last_words()}")
 
     def stop(self) -> None:
         """End this broker, and no other; harmless when it has ended."""
@@ -71,9 +94,12 @@ class Mosquitto:
     def _start(self) -> None:
         configuration = self._folder / "mosquitto.conf"
         self._log = self._folder / "mosquitto.log"
-        configuration.write_text(CONFIGURATION.format(port=self.port, log=self._log), "utf-8")
+        configuration.write_text(
+            CONFIGURATION.format(host=self.host, port=self.port, log=self._log) + self._more,
+            "utf-8",
+        )
         self._process = subprocess.Popen(
-            [self._program, "-c", str(configuration)],
+            [*self._prefix, self._program, "-c", str(configuration)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -95,10 +121,10 @@ class Mosquitto:
         return "it said nothing"
 
 
-def free_port() -> int:
-    """A loopback port that is free now."""
+def free_port(host: str = "127.0.0.1") -> int:
+    """A port of ``host``, one of this machine's addresses, that is free now."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 

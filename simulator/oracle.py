@@ -24,6 +24,15 @@ class Memory:
     shown: list[str] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     pressed: list[tuple[int, int]] = field(default_factory=list)
+    called: list[tuple[int, str]] = field(default_factory=list)
+    """(counter, number) that tellers read on the digits of their pads."""
+    ended: list[tuple[int, str, str]] = field(default_factory=list)
+    """(counter, number, served or missed) by the keys of those pads."""
+    keyed: int = 0
+    desks: set[int] = field(default_factory=set)
+    """Counters whose teller has such a pad."""
+    alone: bool = True
+    """Nobody else was there: no guest at a teller's page."""
 
     @classmethod
     def of(cls, path: Path) -> "Memory":
@@ -40,6 +49,14 @@ class Memory:
                     memory.held.append(entry["number"])
                 case "pressed":
                     memory.pressed.append((entry["counter"], entry["score"]))
+                case "called":
+                    memory.called.append((entry["counter"], entry["number"]))
+                case "ended":
+                    memory.ended.append((entry["counter"], entry["number"], entry["how"]))
+                case "sat_down":
+                    memory.desks.add(entry["counter"])
+                case "keyed":
+                    memory.keyed += 1
         return memory
 
 
@@ -49,6 +66,7 @@ class Audit:
 
     tickets: dict[str, int] = field(default_factory=dict)
     ratings: dict[str, int] = field(default_factory=dict)
+    keys: dict[str, int] = field(default_factory=dict)
     events: dict[str, int] = field(default_factory=dict)
     ghost_tickets: int = 0
     duplicate_numbers: int = 0
@@ -83,6 +101,7 @@ def audit(branch_db: Path, journals: list[Path], memory: Memory) -> Audit:
         result.violations.append(f"{len(invented)} stored events were never journalled")
     _count_tickets(result, tickets, memory)
     _count_ratings(result, ratings, memory)
+    _count_keys(result, tickets, memory)
     return result
 
 
@@ -185,6 +204,43 @@ def _count_ratings(result: Audit, ratings: list[dict[str, Any]], memory: Memory)
         result.violations.append(
             f"presses lost: {dict(pressed - kept)}; presses nobody made: {dict(kept - pressed)}"
         )
+
+
+def _count_keys(result: Audit, tickets: list[dict[str, Any]], memory: Memory) -> None:
+    """Tellers with pads know the branch by four digits only: what they read, and what they ended,
+    is what the branch has for their counters.
+    """
+    result.keys = {
+        "pads": len(memory.desks),
+        "pressed": memory.keyed,
+        "called": len(memory.called),
+        "ended": len(memory.ended),
+    }
+    mine = [ticket for ticket in tickets if ticket["counter"] in memory.desks]
+    called = Counter((ticket["counter"], ticket["number"]) for ticket in mine)
+    read = Counter(memory.called)
+    # Whoever was called as the teller went home was read by nobody.
+    unread = (
+        called
+        - read
+        - Counter(
+            (ticket["counter"], ticket["number"]) for ticket in mine if ticket["outcome"] == "open"
+        )
+    )
+    if read - called:
+        result.violations.append(f"digits showed what was not called: {dict(read - called)}")
+    if unread and memory.alone:
+        result.violations.append(f"called, but no digits showed it: {dict(unread)}")
+    ended = Counter(
+        (ticket["counter"], ticket["number"], ticket["outcome"])
+        for ticket in mine
+        if ticket["outcome"] in ("served", "missed")
+    )
+    by_keys = Counter(memory.ended)
+    if by_keys - ended:
+        result.violations.append(f"keys without effect: {dict(by_keys - ended)}")
+    if ended - by_keys and memory.alone:
+        result.violations.append(f"effects without a key: {dict(ended - by_keys)}")
 
 
 def _some(numbers: Any) -> str:

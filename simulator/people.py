@@ -28,6 +28,7 @@ from hal.errors import HalError
 from hal.sim.pad import PadBench
 from simulator.errors import NotStarted, SimulatorError
 from simulator.screen import Description, Screen
+from simulator.tellers import PadTeller, PageTeller, Teller
 
 SLIP_S = 12.0
 """How long a visitor waits for the slip before asking for help."""
@@ -48,6 +49,8 @@ OTHER_LANGUAGE = 0.1
 NO_SHOW = 0.04
 STRAY_PRESS = 0.03
 WALK_S = 12.0
+CALL_AGAIN_S = 21.0
+"""A little more than the branch lets pass between two calls."""
 PAUSE_S = 15.0
 SERVICE_SHAPE = 3
 """Erlang-3 service times: less spread than exponential, as measured at counters."""
@@ -58,7 +61,7 @@ CLOSING_S = 1_200.0
 
 class Plan(msgspec.Struct, frozen=True):
     """What the demo tells its people. ``mix`` is visitors by service letter; ``minutes`` None:
-    until told to stop.
+    until told to stop. ``callers`` are the pads of the tellers that have one, by counter.
     """
 
     bench: str
@@ -73,6 +76,7 @@ class Plan(msgspec.Struct, frozen=True):
     speed: float
     seed: int
     minutes: float | None = None
+    callers: dict[int, tuple[str, str]] = {}
 
 
 class People:
@@ -255,8 +259,9 @@ class People:
         plan = self._plan
         chance = random.Random(f"{plan.seed}-teller-{counter}")
         pad = PadBench(*plan.pads[counter])
+        teller = self._hands(counter, chance)
         while True:
-            if not await self._command(counter, "call-next", chance):
+            if not await teller.call():
                 if not self._doors_open and self._line.empty():
                     return
                 await asyncio.sleep(NOBODY_S)
@@ -264,17 +269,25 @@ class People:
             self.counts["called"] += 1
             await self._sleep(WALK_S)
             if chance.random() < NO_SHOW:
-                await self._command(counter, "recall", chance)
+                await self._sleep(CALL_AGAIN_S - WALK_S)
+                await teller.recall()
                 await self._sleep(WALK_S)
-                await self._command(counter, "miss", chance)
+                await teller.miss()
                 continue
-            await self._command(counter, "start", chance)
+            await teller.start()
             rate = SERVICE_SHAPE / plan.service_s
             await self._sleep(chance.gammavariate(SERVICE_SHAPE, 1 / rate))
-            await self._command(counter, "finish", chance)
+            await teller.finish()
             self.counts["served"] += 1
             await self._rate(counter, pad, chance)
             await self._sleep(PAUSE_S)
+
+    def _hands(self, counter: int, chance: random.Random) -> Teller:
+        """A pad's keys where the teller has them, else the page."""
+        paths = self._plan.callers.get(counter)
+        if paths is not None:
+            return PadTeller(PadBench(*paths), counter, self._note)
+        return PageTeller(self._http, f"{self._plan.http}/api/counters/{counter}", chance)
 
     async def _rate(self, counter: int, pad: PadBench, chance: random.Random) -> None:
         """Press a key if the pad lights up; now and then somebody presses a dark pad."""
@@ -291,24 +304,6 @@ class People:
             return
         self._note("pressed", counter=counter, score=score)
         self.counts["pressed"] += 1
-
-    async def _command(self, counter: int, command: str, chance: random.Random) -> bool:
-        """One press of a teller's button; False when the server refused it. A lost answer is asked
-        for again.
-        """
-        key = f"{chance.getrandbits(64):016x}"
-        url = f"{self._plan.http}/api/counters/{counter}/{command}"
-        for attempt in range(5):
-            try:
-                answer = await self._http.post(url, headers={"Idempotency-Key": key})
-            except httpx.TransportError:
-                await asyncio.sleep(0.2 * (attempt + 1))
-                continue
-            if answer.status_code == httpx.codes.CONFLICT:
-                return False
-            answer.raise_for_status()
-            return True
-        raise SimulatorError(f"the branch server does not answer at {url}")
 
     # --- the rest ---------------------------------------------------------------------------
 

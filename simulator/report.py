@@ -45,6 +45,7 @@ def build(
         "wall_s": round(wall_s, 1),
         "tickets": found.tickets,
         "ratings": found.ratings,
+        "keys": found.keys,
         "events": found.events,
         "ghost_tickets": found.ghost_tickets,
         "duplicate_numbers": found.duplicate_numbers,

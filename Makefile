@@ -6,7 +6,7 @@ ARGS ?=
 UNATTENDED := not hardware and not slow and not soak
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check golden bench soak docs
+.PHONY: help setup demo test check golden bench prove fuzz soak docs
 
 help: ## List these commands
 	@echo 'Lobby: make COMMAND [ARGS="..."]'
@@ -31,8 +31,16 @@ golden: setup ## Write the golden files anew; read the diff before you keep it
 bench: setup ## Measure the promises of performance; ARGS="--report out/bench.json"
 	@$(BIN)/lobby bench $(ARGS)
 
-soak: setup ## Run the long tests, by the hour
-	@LOBBY_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "(slow or soak) and not hardware" --timeout 0 $(ARGS)
+prove: setup ## Every proof in its short form; ARGS="out/proofs" for the reports
+	@deploy/prove short $(or $(ARGS),out/proofs)
+
+fuzz: setup ## Fuzz the pad's link by coverage; ARGS="600" for so many seconds
+	@deploy/fuzz $(ARGS)
+
+soak: setup ## Every proof in its long form and the long tests, by the hour
+	@deploy/prove long out/soak
+	@deploy/fuzz 3600
+	@LOBBY_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "(slow or soak) and not hardware" --timeout 0 $(ARGS); status=$$?; [ $$status = 5 ] || exit $$status
 
 docs: setup ## Draw the pictures of docs/ from their texts
 	@$(BIN)/python docs/draw_architecture.py docs/architecture.txt docs/architecture.svg

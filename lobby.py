@@ -57,8 +57,12 @@ def lobby(
       lobby demo                           a whole branch on this machine
       lobby kiosk --config kiosk.toml      touch screen, printer, rating pads
       lobby branch --config branch.toml    queue, lobby board, teller pages
+      lobby hq --config hq.toml            every branch's ledger in one database
       lobby replay day.csv --counters 9    a recorded day through the same programs
       lobby bench                          figures against their anchors
+      lobby prove kills                    what survives when programs are killed
+      lobby contract --out contract        the feed, for other programs
+      lobby flash list                     pads at this machine's ports
     """
 
 
@@ -84,6 +88,19 @@ def branch(config: ConfigFile) -> None:
       lobby branch --config /etc/lobby/branch.toml
     """
     from branch.cli import main as run
+
+    raise typer.Exit(run(config, _version()))
+
+
+@app.command()
+def hq(config: ConfigFile) -> None:
+    """Run head office's ingest: every branch's ledger in one database.
+
+    \b
+    Example:
+      lobby hq --config /etc/lobby/hq.toml
+    """
+    from branch.hq.cli import main as run
 
     raise typer.Exit(run(config, _version()))
 
@@ -205,7 +222,7 @@ def replay(
 def bench(
     cases: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CASE]...", help="ticket, link; all if not given."),
+        typer.Argument(metavar="[CASE]...", help="ticket, sync, pad; all if not given."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
     report: Annotated[
@@ -222,6 +239,106 @@ def bench(
     from simulator.cli import run_bench
 
     raise typer.Exit(run_bench(cases or [], as_json=as_json, report_file=report))
+
+
+@app.command()
+def prove(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="kills, powercut, seeds, diskfull, partition, clock, presses …"
+        ),
+    ],
+    rounds: Annotated[
+        int, typer.Option(min=0, help="Kills, images, seeds …; 0 is the proof's short form.")
+    ] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of every choice; the report repeats it.")] = 1,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes, where the proof can use them.")] = 1,
+    without: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PROMISE",
+            help="Switch a promise off, to see the proof fail: chain (seeds), fsync (powercut).",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the report (JSON) there.")
+    ] = None,
+) -> None:
+    """Break something on purpose and count what became of what customers were shown.
+
+    Exit status 0 if every promise was kept, 1 on any violation, 2 if it could not run.
+
+    \b
+    Examples:
+      lobby prove kills --rounds 200 --report kills.json
+      lobby prove seeds --rounds 10000 --seed 7 --jobs 2
+      lobby prove powercut --without fsync
+    """
+    from simulator.prove.cli import run_prove
+
+    status = run_prove(
+        name,
+        rounds=rounds,
+        seed=seed,
+        jobs=jobs,
+        without=without or [],
+        report_file=report,
+    )
+    raise typer.Exit(status)
+
+
+@app.command()
+def contract(
+    out: Annotated[
+        Path, typer.Option(metavar="DIR", help="Where the files go; made if it is not there.")
+    ],
+) -> None:
+    """Write what goes over MQTT for other programs to read: AsyncAPI 3 and JSON Schema 2020-12.
+
+    The same version writes the same bytes: asyncapi.json, and schemas/ with a file a message.
+
+    \b
+    Example:
+      lobby contract --out contract
+    """
+    from sync.contract_files import ContractNotWritten, write_contract
+
+    try:
+        written = write_contract(out, _version())
+    except ContractNotWritten as error:
+        typer.echo(f"lobby contract: {error}", err=True)
+        raise typer.Exit(2) from error
+    typer.echo(f"{len(written)} files in {out}")
+
+
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+
+
+@app.command(context_settings=_PASSED_ON)
+def flash(context: typer.Context) -> None:
+    """Build pads' firmware, and bring it onto pads: list, plan, pad, batch, verify, label …
+
+    \b
+    Example:
+      lobby flash batch --bundle fw/0.1.0 --trust signing.pub --operator m012
+    """
+    from firmware.flash.cli import main as run
+
+    raise typer.Exit(run(context.args, "flash"))
+
+
+@app.command(context_settings=_PASSED_ON)
+def provision(context: typer.Context) -> None:
+    """Make the keys and codes that firmware and pads are trusted by.
+
+    \b
+    Example:
+      lobby provision signing-key --out ~/keys/lobby-firmware
+    """
+    from firmware.flash.cli import main as run
+
+    raise typer.Exit(run(context.args, "provision"))
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 DISTRIBUTION = "lobby-kiosk"
 # The extras that a user installs; `dev` is not among them.
-LINKED_EXTRAS = ("kiosk", "branch", "pad", "simulator")
+LINKED_EXTRAS = ("kiosk", "branch", "pad", "flash", "simulator")
 LGPL_EXTRA = "hq"
 LGPL_ALLOWED = frozenset({"psycopg", "psycopg-binary", "psycopg-c"})
 
@@ -53,6 +53,7 @@ LINKED = PERMISSIVE | WEAK_COPYLEFT
 
 # A library whose metadata says too little or too much, with the reason why it may stay.
 EXPLAINED = {
+    "atheris": "Apache-2.0 by its LICENSE file, of which its metadata says nothing; in tests only",
     "qrcode": "a dependency of python-escpos, in tests only; BSD, its origin MIT",
     "pytest-timeout": "MIT; `DFSG approved` is a verdict, not a licence",
     "docutils": "a dependency of Kivy; the GPL part is an editor mode that nothing imports",
@@ -60,6 +61,7 @@ EXPLAINED = {
 # Developers' programs under a strong licence: run as processes, never imported, never shipped.
 PROGRAMS_ONLY = {
     "codespell": "GPL-2.0; a program of its own",
+    "esptool": "GPL-2.0-or-later; a program of its own, in the extra `esp` alone",
 }
 
 

@@ -1,4 +1,6 @@
-"""What every rating pad does: the core on virtual time, and MicroPython on a pty."""
+"""What every rating pad does: the core on virtual time, with a key and without; MicroPython on a
+pty; both at an address of a bus.
+"""
 
 import asyncio
 import random
@@ -11,13 +13,17 @@ import pytest
 from firmware.pad import link as wire
 from hal.api import ByteLink, HealthState, PadIdentity, PadPress
 from hal.drivers.pad import SerialPad
+from hal.drivers.pad_line import no_trouble
 from hal.errors import LinkLost
 from hal.link import link_to, memory_pair
 from hal.sim.pad import ALL_DARK, ALL_LIT, CorePad, PtyPad, micropython_path
 from simulator import vtime
+from tests.contract.bus_lab import ADDRESS, core_on_bus, loop_ms, pty_on_bus
 
 WINDOW_MS = 10_000
 SOON_S = 10.0
+SAVED_S = 1.5
+"""Longer than a press waits for the host before it is saved."""
 QUIET_S = 0.7
 """Longer than the pad's pause between the first repeats."""
 
@@ -99,7 +105,7 @@ class LosesAcknowledgements(Through):
     left = 3
 
     async def write(self, data: bytes) -> None:
-        kinds = [f.kind for f in wire.Decoder().feed(data) if isinstance(f, wire.Frame)]
+        kinds = [f.kind for f in wire.Decoder().feed(data) if not isinstance(f, wire.Wrong)]
         if wire.ACK in kinds and self.left:
             self.left -= 1
             return
@@ -109,15 +115,27 @@ class LosesAcknowledgements(Through):
 class Lab:
     """One pad on the bench, and the drivers that are opened on it."""
 
-    def __init__(self, pad: "CorePad | PtyPad", link: ByteLink, now_ms, rng) -> None:
+    def __init__(
+        self, pad: "CorePad | PtyPad", link: ByteLink, now_ms, rng, key, bus=None
+    ) -> None:
         self.pad = pad
+        self.trouble = no_trouble if bus is None else lambda: bus.trouble(ADDRESS)
         self.link = link
         self.now_ms = now_ms
         self.rng = rng
+        self.key: bytes | None = key
 
     @asynccontextmanager
     async def driver(self, fault: type[Through] = Through) -> AsyncIterator[SerialPad]:
-        driver = SerialPad(fault(self.link, self.rng), name="pad 1", now_ms=self.now_ms)
+        driver = SerialPad(
+            fault(self.link, self.rng),
+            name="pad 1",
+            now_ms=self.now_ms,
+            key_of=lambda unique_id: self.key if unique_id == self.pad.unique_id else None,
+            allow_unkeyed=self.key is None,
+            random=self.rng.randbytes,
+            trouble=self.trouble,
+        )
         await driver.open()
         try:
             yield driver
@@ -128,7 +146,15 @@ class Lab:
 Scenario = Callable[[Lab], Awaitable[None]]
 
 
-@pytest.fixture(params=["core", pytest.param("pty", marks=pytest.mark.micropython)])
+@pytest.fixture(
+    params=[
+        "core",
+        "keyed core",
+        "bus core",
+        pytest.param("pty", marks=pytest.mark.micropython),
+        pytest.param("bus pty", marks=pytest.mark.micropython),
+    ]
+)
 def run(request, tmp_path, rng) -> Callable[[Scenario], None]:
     """Run a scenario on this backend."""
 
@@ -139,23 +165,46 @@ def run(request, tmp_path, rng) -> Callable[[Scenario], None]:
         def now_ms() -> int:
             return int(loop.time() * 1000)
 
-        pad = CorePad(far, now_ms=now_ms, boot_ids=lambda: rng.getrandbits(32))
+        key = rng.randbytes(wire.KEY_SIZE) if request.param == "keyed core" else None
+        pad = CorePad(
+            far,
+            now_ms=now_ms,
+            boot_ids=lambda: rng.getrandbits(32),
+            key=key,
+            random=rng.randbytes,
+        )
         async with AsyncExitStack() as stack:
             await pad.start()
             stack.push_async_callback(pad.stop)
-            await scenario(Lab(pad, near, now_ms, rng))
+            await scenario(Lab(pad, near, now_ms, rng, key))
 
     async def on_pty(scenario: Scenario) -> None:
-        pad = PtyPad(tmp_path, "pad-1", interpreter=micropython_path())
+        key = rng.randbytes(wire.KEY_SIZE)
+        pad = PtyPad(tmp_path, "pad-1", key=key, interpreter=micropython_path())
         async with AsyncExitStack() as stack:
             await pad.start()
             stack.push_async_callback(pad.stop)
             link = link_to(pad.address)
-            await scenario(Lab(pad, link, lambda: time.monotonic_ns() // 1_000_000, rng))
+            await scenario(Lab(pad, link, lambda: time.monotonic_ns() // 1_000_000, rng, key))
         assert pad.error_path.read_text() == ""
 
+    async def on_bus(scenario: Scenario) -> None:
+        key = rng.randbytes(wire.KEY_SIZE)
+        async with AsyncExitStack() as stack:
+            if request.param == "bus core":
+                core, bus = await core_on_bus(stack, rng, key)
+                await scenario(Lab(core, bus.seat(ADDRESS), loop_ms, rng, key, bus))
+            else:
+                pty, bus = await pty_on_bus(stack, rng, key, tmp_path)
+                await scenario(Lab(pty, bus.seat(ADDRESS), loop_ms, rng, key, bus))
+                assert pty.error_path.read_text() == ""
+
     def run_it(scenario: Scenario) -> None:
-        if request.param == "core":
+        if request.param == "bus core":
+            vtime.run(on_bus(scenario))
+        elif request.param == "bus pty":
+            asyncio.run(on_bus(scenario))
+        elif "core" in request.param:
             vtime.run(on_core(scenario))
         else:
             asyncio.run(on_pty(scenario))
@@ -191,6 +240,7 @@ def test_hello_says_who_it_is(run):
             assert identity.unique_id == lab.pad.unique_id
             assert identity.protocol == wire.PROTOCOL
             assert identity.interpreter == lab.pad.interpreter
+            assert identity.keyed == (lab.key is not None)
             await until(lambda: driver.health.state is HealthState.OK)
 
     run(scenario)
@@ -342,6 +392,32 @@ def test_next_start_of_the_host_gets_what_was_not_acknowledged(run):
             again = await press_of(after)
             assert (again.boot_id, again.seq, again.nonce) == (first.boot_id, first.seq, 5)
             assert again.age_ms > first.age_ms
+            await after.acknowledge(again)
+            await after.disarm()
+            repeats = after.health.counters["repeats"]
+            await nothing_comes(after)
+            assert after.health.counters["repeats"] == repeats
+
+    run(scenario)
+
+
+def test_a_press_shown_as_accepted_outlives_a_power_cut(run):
+    async def scenario(lab: Lab) -> None:
+        async with lab.driver() as driver:
+            await driver.arm(5, WINDOW_MS)
+            await lab.pad.press(3)
+            first = await press_of(driver)  # and never acknowledged
+            assert not first.restored
+            await asyncio.sleep(SAVED_S)
+            await lab.pad.stop()
+        await lab.pad.start()
+        async with lab.driver() as after:
+            again = await press_of(after)
+            assert (again.unique_id, again.boot_id, again.seq, again.nonce, again.score_1to5) == (
+                (first.unique_id, first.boot_id, first.seq, 5, 3)
+            )
+            assert (await identity_of(after)).boot_id != again.boot_id
+            assert again.restored
             await after.acknowledge(again)
             await after.disarm()
             repeats = after.health.counters["repeats"]

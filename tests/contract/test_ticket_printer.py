@@ -243,6 +243,32 @@ async def test_text_that_no_printer_can_print_is_refused_before_anything_is_sent
     assert rig.sim.received == before
 
 
+async def test_the_caller_hears_that_the_slip_begins_before_its_first_byte(rig: Rig):
+    heard: list[int] = []
+
+    def sending() -> bool:
+        heard.append(rig.sim.received)
+        return True
+
+    before = rig.sim.received
+    assert await rig.printer.print_slip(slip("A001"), sending=sending) == PRINTED
+    assert len(heard) == 1
+    assert heard[0] - before <= 16, "questions only"
+    assert rig.sim.received - heard[0] > 100
+    rig.sim.paper_out()
+    result = await rig.printer.print_slip(slip("A002"), sending=sending)
+    assert result == PrintResult(Paper.NOT_PRINTED, "paper_out")
+    assert len(heard) == 1, "a printer that cannot print is not sent anything"
+
+
+async def test_a_slip_that_its_caller_takes_back_is_not_sent(rig: Rig):
+    result = await rig.printer.print_slip(slip("A001"), sending=lambda: False)
+    assert result == PrintResult(Paper.NOT_PRINTED, "refused")
+    assert rig.printer.health.state is HealthState.OK
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+    assert rig.pieces() == [("A002", True)]
+
+
 async def test_closed_by_its_owner_it_stays_closed_until_opened(rig: Rig):
     await rig.printer.close()
     await rig.printer.close()

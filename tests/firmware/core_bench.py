@@ -4,7 +4,7 @@ from firmware.pad import link, pad
 
 BOOT = 0xB007
 HOST = 0x4057
-HELLO = link.pack_hello(b"pad", "0.1.0", "core")
+HELLO = link.Hello(b"pad", "0.1.0", "core")
 ALL = 0b11111
 NEAR_WRAP = pad.TICKS_MASK - 3_000
 WINDOW_MS = 10_000
@@ -80,6 +80,7 @@ class Bench:
         """seq -> (nonce, score) of all PRESS frames sent so far."""
         found: dict[int, tuple[int, int]] = {}
         for frame in self.of(link.PRESS):
-            nonce, score, _ = link.unpack_press(frame.body)
+            nonce, score, _, boot_id, _ = link.unpack_press(frame.body)
+            assert boot_id == BOOT
             assert found.setdefault(frame.seq, (nonce, score)) == (nonce, score)
         return found

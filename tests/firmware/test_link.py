@@ -11,7 +11,7 @@ from firmware.pad import link
 
 U32 = st.integers(0, link.U32_MAX)
 BODY = st.binary(max_size=link.MAX_BODY) | st.integers(0, link.MAX_BODY).map(bytes)
-FRAME = st.builds(link.Frame, st.integers(0, 255), U32, U32, BODY)
+FRAME = st.builds(link.Frame, st.integers(0, link.SEALED - 1), U32, U32, BODY)
 NO_ZERO = st.binary(max_size=600).map(lambda data: data.replace(b"\0", b"\1"))
 
 
@@ -100,7 +100,7 @@ def test_a_flood_without_delimiter_is_counted_once_and_holds_no_memory():
 
 
 def test_the_longest_frame_fits_and_one_byte_more_does_not():
-    longest = link.Frame(0x7F, link.U32_MAX, link.U32_MAX, b"\xff" * link.MAX_BODY)
+    longest = link.Frame(0x3F, link.U32_MAX, link.U32_MAX, b"\xff" * link.MAX_BODY)
     assert len(wire(longest)) == link.MAX_WIRE
     assert link.Decoder().feed(wire(longest)) == [longest]
     with pytest.raises(link.BadBody, match="at most 240 bytes, got 241"):
@@ -128,41 +128,61 @@ U8 = st.integers(0, 255)
 U16 = st.integers(0, 0xFFFF)
 
 
-@given(st.binary(min_size=1, max_size=link.MAX_UNIQUE_ID), TEXT, TEXT)
-def test_hello_comes_back(unique_id, firmware, interpreter):
-    body = link.pack_hello(unique_id, firmware, interpreter)
+EIGHT = st.binary(min_size=8, max_size=8)
+UNIQUE_ID = st.binary(min_size=1, max_size=link.MAX_UNIQUE_ID)
+HELLO = st.builds(link.Hello, UNIQUE_ID, TEXT, TEXT, U8, U8, EIGHT, EIGHT, U8)
+
+
+@given(HELLO)
+def test_hello_comes_back(hello):
+    body = link.pack_hello(hello)
     assert link.hello_protocol(body) == link.PROTOCOL
-    assert link.unpack_hello(body) == (link.KEYS, unique_id, firmware, interpreter)
+    assert link.unpack_hello(body) == hello
 
 
-@given(st.integers(1, link.U32_MAX), st.integers(1, link.MAX_WINDOW_MS), st.integers(1, 5), U32)
-def test_arm_and_press_come_back(nonce, window_ms, score, age_ms):
+@given(EIGHT, EIGHT)
+def test_challenge_comes_back(host_nonce, pad_nonce):
+    body = link.pack_challenge(host_nonce, pad_nonce)
+    assert link.unpack_challenge(body) == (host_nonce, pad_nonce)
+
+
+@given(
+    st.integers(1, link.U32_MAX), st.integers(1, link.MAX_WINDOW_MS), st.integers(1, 5), U32, U8
+)
+def test_arm_and_press_come_back(nonce, window_ms, score, age_ms, flags):
     assert link.unpack_arm(link.pack_arm(nonce, window_ms)) == (nonce, window_ms)
-    press = link.pack_press(nonce, score, age_ms)
-    assert link.unpack_press(press) == (nonce, score, age_ms)
+    press = link.pack_press(nonce, score, age_ms, nonce, flags)
+    assert link.unpack_press(press) == (nonce, score, age_ms, nonce, flags)
 
 
-@given(U8, U8, U8, U16, U16)
+@given(U8, U16, U8, U16, U16)
 def test_the_small_bodies_come_back(a, b, c, d, e):
     assert link.unpack_ping(link.pack_ping(a, b, c, d, e)) == (a, b, c, d, e)
     assert link.unpack_done(link.pack_done(a)) == a
-    assert link.unpack_hello_ack(link.pack_hello_ack(a, b)) == (b, a)
+    assert link.unpack_hello_ack(link.pack_hello_ack(a, c)) == (c, a)
     link.check_empty("WHO", b"")
 
+
+FIXED = bytes([link.PROTOCOL, 1, 0, 5]) + bytes(16)
+"""A HELLO up to its texts."""
 
 UNPACKERS = [
     link.unpack_hello,
     link.unpack_hello_ack,
+    link.unpack_challenge,
     link.unpack_arm,
     link.unpack_press,
     link.unpack_done,
     link.unpack_ping,
+    link.unpack_key,
+    link.unpack_show,
+    link.unpack_report,
     link.hello_protocol,
 ]
 
 
 @pytest.mark.parametrize("unpack", UNPACKERS, ids=lambda unpack: unpack.__name__)
-@given(body=st.binary(max_size=link.MAX_BODY) | st.binary(max_size=60).map(lambda b: b"\1\5" + b))
+@given(body=st.binary(max_size=link.MAX_BODY) | st.binary(max_size=60).map(lambda b: FIXED + b))
 def test_any_bytes_are_a_body_or_bad(unpack, body):
     with contextlib.suppress(link.BadBody):
         unpack(body)
@@ -172,13 +192,14 @@ def test_any_bytes_are_a_body_or_bad(unpack, body):
     ("body", "says"),
     [
         (b"", "empty body"),
-        (b"\2\5", "HELLO protocol: expected 1..1, got 2"),
-        (b"\1\5\0\0\0", "unique id length: expected 1..16, got 0"),
-        (b"\1\5\1a\0", "interpreter is missing"),
-        (b"\1\5\x11" + bytes(20), "length of unique id: expected 0..16, got 17"),
-        (b"\1\5\1a\5abc", "HELLO firmware: expected 5 bytes, got 3"),
-        (b"\1\5\1a\0\0more", "HELLO: expected 6 bytes, got 10"),
-        (b"\1\5\1a\1\xff\0", "not UTF-8"),
+        (b"\1\5", "HELLO protocol: expected 2..2, got 1"),
+        (FIXED[:-1], "HELLO length: expected 20..240, got 19"),
+        (FIXED + b"\0\0\0", "unique id length: expected 1..16, got 0"),
+        (FIXED + b"\1a\0", "interpreter is missing"),
+        (FIXED + b"\x11" + bytes(20), "length of unique id: expected 0..16, got 17"),
+        (FIXED + b"\1a\5abc", "HELLO firmware: expected 5 bytes, got 3"),
+        (FIXED + b"\1a\0\0more", "HELLO: expected 24 bytes, got 28"),
+        (FIXED + b"\1a\1\xff\0", "not UTF-8"),
     ],
 )
 def test_a_bad_hello_says_what_is_wrong(body, says):

@@ -34,7 +34,7 @@ def cpu_s(pid: int | None) -> float:
 
 
 def driver_of(pad: PtyPad) -> SerialPad:
-    return SerialPad(link_to(pad.address), name=pad.name, now_ms=now_ms)
+    return SerialPad(link_to(pad.address), name=pad.name, now_ms=now_ms, allow_unkeyed=True)
 
 
 async def test_four_pads_at_rest_leave_the_processor_alone(tmp_path):
@@ -87,6 +87,81 @@ async def test_a_bench_in_another_process_presses_and_looks(tmp_path):
     finally:
         await driver.close()
         await pad.stop()
+
+
+async def test_one_board_is_the_visitor_s_and_the_teller_s(tmp_path):
+    pad = PtyPad(tmp_path, "pad-1", roles=("rating", "caller"))
+    await pad.start()
+    driver = driver_of(pad)
+    try:
+        await driver.open()
+        await driver.show("A042", 7, 4)
+        async with asyncio.timeout(5):
+            while pad.digits() != "A042":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        assert driver.identity is not None
+        assert driver.identity.roles == wire.RATING | wire.CALLER
+        await driver.arm(9, wire.MAX_WINDOW_MS)
+        for action in (1, 5):
+            await pad.press_teller(action)
+            key = await asyncio.wait_for(driver.next_key(), 5)
+            assert (key.action, key.age_ms < 1_000) == (action, True)
+            await driver.acknowledge_key(key)
+        await pad.press_teller(1)
+        await driver.deny_key(await asyncio.wait_for(driver.next_key(), 5), "E-02")
+        async with asyncio.timeout(5):
+            while pad.digits() != "E-02":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        await pad.press(2)
+        assert (await asyncio.wait_for(driver.next_press(), 5)).score_1to5 == 2
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(driver.next_key(), 0.7)
+        for number, waiting, stars in (("A0421", 1, 1), ("号", 1, 1), ("A1", -1, 1), ("A1", 1, 6)):
+            with pytest.raises(ValueError, match=r"SHOW|ascii"):
+                await driver.show(number, waiting, stars)
+    finally:
+        await driver.close()
+        await pad.stop()
+    assert pad.error_path.read_text() == ""
+
+
+async def test_a_signed_command_ends_the_program_for_maintenance(tmp_path):
+    key = bytes(range(32))
+    pad = PtyPad(tmp_path, "pad-1", key=key)
+    await pad.start()
+    driver = SerialPad(link_to(pad.address), name=pad.name, now_ms=now_ms, key_of=lambda _: key)
+    try:
+        await driver.open()
+        await driver.maintain()
+        async with asyncio.timeout(5):
+            while pad.pid is None or _runs(pad.pid):  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        assert (pad.state_path / "maintenance").exists()
+    finally:
+        await driver.close()
+        await pad.stop()
+
+
+async def test_a_crash_is_told_to_the_host_after_the_next_start(tmp_path):
+    pad = PtyPad(tmp_path, "pad-1", key=bytes(32))
+    pad.state_path.mkdir()
+    crash = {"in_a_row": 1, "crashes": 3, "last": "ValueError: of a test", "ours": True}
+    (pad.state_path / "crash.json").write_text(json.dumps(crash))
+    await pad.start()
+    driver = SerialPad(
+        link_to(pad.address), name=pad.name, now_ms=now_ms, key_of=lambda _: bytes(32)
+    )
+    try:
+        await driver.open()
+        async with asyncio.timeout(5):
+            while not driver.last_crash:  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.02)
+        assert driver.last_crash == "ValueError: of a test"
+        assert driver.health.counters["pad_crashes"] == 3
+    finally:
+        await driver.close()
+        await pad.stop()
+    assert json.loads((pad.state_path / "crash.json").read_text()) == crash | {"ours": False}
 
 
 async def test_keys_written_late_and_all_at_once_are_still_pressed(tmp_path):
@@ -213,7 +288,7 @@ def test_interpreter_is_found_in_order_or_asked_for(tmp_path, monkeypatch):
 def test_documented_examples_are_the_golden_frames():
     golden = json.loads((sim.FIRMWARE_ROOT / "tests/golden/pad_link.json").read_text())
     document = (sim.FIRMWARE_ROOT / "docs/protocol-pad.md").read_text(encoding="utf-8")
-    for vector in golden["frames"]:
+    for vector in [*golden["frames"], *golden["sealed"]]:
         if vector["wire"].count("ff") < 50 and vector["name"] != "longest, all zero":
             row = f"| {vector['name']} | `{vector['wire']}` |"
             assert row in document, row

@@ -56,9 +56,12 @@ def test_a_day_in_the_branch(tmp_path: Path) -> None:
     assert table["ghost_tickets"] == table["duplicate_numbers"] == 0
     assert table["tickets"]["printed"] == table["tickets"]["tapped"] >= 3
     assert table["ratings"]["stored"] >= 1
+    assert table["keys"]["pads"] == 2, "two tellers have no page"
+    assert table["keys"]["called"] == table["keys"]["ended"] <= table["keys"]["pressed"]
     assert table["pads"]["interpreter"].startswith("micropython")
     assert table["broker"].startswith("mosquitto")
     assert table["waits_s"]["mean"] > 0
+    assert 1 <= table["announcements"]["heard"] <= table["announcements"]["called"]
     for name, size in (("kiosk.png", (1080, 1920)), ("board.png", (1920, 1080))):
         with Image.open(out / name) as picture:
             assert picture.size == size

@@ -28,14 +28,14 @@ from sync.messages import (
     decode,
     encode,
 )
-from sync.mqtt import NO_SUBSCRIBER, MqttTransport, Will
+from sync.mqtt import MqttTransport, Will
 from sync.outbox import Outbox
 from sync.topics import CMD, STATE, Topic
-from sync.transport import Message
+from sync.transport import NO_SUBSCRIBER, Message
 
 pytestmark = pytest.mark.broker
 
-NOTE = Topic("bq/1/{node}/note", qos=1, retain=False, expiry_s=None)
+NOTE = Topic("{node}/note", qos=1, retain=False, expiry_s=None)
 NOTE_NAME = NOTE.of(node="test")
 SOON_S = 15.0
 CONFIG = BranchConfig(
@@ -369,7 +369,7 @@ async def test_every_event_once_while_the_broker_dies_and_comes_back(feed: Feed)
         start_again(feed.broker)
     await until(feed.complete)
     assert len(feed.journalled()) == 240
-    assert feed.journal.acked == 240
+    assert feed.outbox.unacknowledged == 0
     assert feed.branch.counter(1).waiting == 120
     assert feed.branch.skipped_events == 0
 
@@ -439,3 +439,33 @@ async def test_a_visit_until_its_rating(feed: Feed) -> None:
     with feed.store.reading() as connection:
         rows = connection.exec_driver_sql("SELECT ticket, score_1to5, kind FROM rating").fetchall()
     assert [tuple(row) for row in rows] == [(ticket, 5, "rating")]
+
+
+async def test_a_broker_that_lets_a_device_say_hello_only_is_told_of(tmp_path: Path) -> None:
+    """The access list forbids events: PUBACK 0x87 is an alarm, not a success."""
+    rules = tmp_path / "acl"
+    rules.write_text("topic readwrite #\ntopic deny bq/1/+/evt\n")
+    broker = Mosquitto(tmp_path, more=f"acl_file {rules}\nuser root\n")
+    feed = Feed(broker, tmp_path)
+    try:
+        await feed.start_server()
+        await feed.outbox.start()
+        await until(lambda: feed.outbox.online)
+        feed.issue("A001")
+        await until(lambda: feed.outbox.report.startswith("not_authorised"))
+        assert not feed.outbox.online
+        assert feed.outbox.unacknowledged
+        await until(lambda: feed.branch.health()["alerts"] == ["kiosk-1: not_authorised"])
+    finally:
+        await feed.stop()
+        broker.stop()
+
+
+async def test_a_device_waits_while_nobody_listens(feed: Feed) -> None:
+    """PUBACK 0x10 to its hello; the server's start wakes it."""
+    await feed.outbox.start()
+    feed.issue("A001")
+    await until(lambda: feed.kiosk_transport.refused_publishes.get(NO_SUBSCRIBER))
+    assert not feed.outbox.online
+    await feed.start_server()
+    await until(feed.complete)

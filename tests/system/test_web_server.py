@@ -210,7 +210,7 @@ def test_a_taken_port_is_named_and_says_what_to_do() -> None:
         with pytest.raises(PortTaken) as refused:
             bind("127.0.0.1", port)
         assert f"port {port} on 127.0.0.1 is taken" in str(refused.value)
-        assert "http.port in branch.toml" in str(refused.value)
+        assert "http.port in its configuration" in str(refused.value)
         with bind("127.0.0.1", port, allow_other=True) as second:
             assert port < second.getsockname()[1] <= port + 50
 
@@ -229,7 +229,7 @@ def test_a_freed_port_is_taken_again_at_once() -> None:
     ("error", "words"),
     [
         (OSError(errno.EADDRNOTAVAIL, "x"), "192.0.2.1 is not an address of this machine"),
-        (socket.gaierror(socket.EAI_NONAME, "x"), "http.host in branch.toml"),
+        (socket.gaierror(socket.EAI_NONAME, "x"), "http.host in its configuration"),
         (OSError(errno.EACCES, "x"), "port 80 needs root; choose one above 1023"),
         (OSError(errno.ENFILE, "too many files"), "192.0.2.1:80: too many files"),
     ],

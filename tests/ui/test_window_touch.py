@@ -43,9 +43,10 @@ def _accepted(kiosk) -> list[str]:
         views.home_offline("en"),
         views.ticket("en"),
         views.no_slip("zh_CN"),
+        views.no_slip("en", again=True),
         views.out_of_service("en"),
     ],
-    ids=lambda view: view.screen.value,
+    ids=lambda view: f"{view.screen.value}-{view.language}",
 )
 def test_a_tap_in_the_middle_of_each_control_acts_once(kiosk, view):
     screen = kiosk.show(view)
@@ -188,6 +189,28 @@ def test_a_touch_beside_every_control_clears_the_ticket_screen_only(kiosk):
         kiosk.rested()
         assert kiosk.ask(op="tap", **plate)["control"] is None
         assert _accepted(kiosk) == []
+
+
+def test_print_again_is_there_only_while_it_can_be_and_moves_nothing(kiosk):
+    without = kiosk.show(views.no_slip("en"))
+    screen = kiosk.show(views.no_slip("en", again=True))
+    again = _control(screen, "reprint")
+    for control in without["controls"]:
+        assert _control(screen, control["id"])["rect"] == control["rect"]
+    x, y = middle(again["rect"])
+    edge = x, again["rect"][1] + 5
+    up = kiosk.picture().getpixel(edge)
+    with kiosk.another_bench() as other:
+        other.send(op="tap", x=x, y=y, hold_ms=1000)
+        kiosk.picture_when(lambda image: image.getpixel(edge) != up)
+        kiosk.order(**kiosk.viewed(views.no_slip("en")))
+        assert other.answer()["control"] is None
+    assert kiosk.tap(again)["control"] is None
+    assert _accepted(kiosk) == [], "it went while the finger was on it"
+    kiosk.show(views.no_slip("en", again=True))
+    kiosk.rested()
+    assert kiosk.tap(again)["control"] == "reprint"
+    assert _accepted(kiosk) == ["reprint"]
 
 
 def test_the_release_of_the_touch_that_issued_does_not_clear_the_ticket(kiosk):

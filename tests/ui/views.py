@@ -98,8 +98,9 @@ def no_slip(
     told: bool = True,
     cause: str = "paper_out",
     wait: Wait = WAIT,
+    again: bool = False,
 ) -> NoSlipView:
-    return NoSlipView(language, HEADER, CASH, "A042", "10:24", wait, cause, told, url)
+    return NoSlipView(language, HEADER, CASH, "A042", "10:24", wait, cause, told, url, again)
 
 
 def out_of_service(language: str, code: str = "storage_full") -> OutOfServiceView:
@@ -122,6 +123,8 @@ def gallery(language: str) -> dict[str, View]:
         "no-slip": no_slip(language),
         "no-slip-no-code": no_slip(language, None, told=False, cause="other"),
         "no-slip-unknown": no_slip(language, wait=Wait()),
+        "no-slip-again": no_slip(language, cause="other", again=True),
+        "no-slip-no-code-again": no_slip(language, None, told=False, cause="other", again=True),
         "out-of-service": out_of_service(language),
         "out-of-service-fault": out_of_service(language, "journal_unreadable"),
     }

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from branch.commands import AnyCommand, OpenCounter, PauseCounter
 from branch.view import (
     BoardView,
     Call,
@@ -149,7 +150,7 @@ class ToyBranch:
 
     # --- commands
 
-    async def call_next(self, counter: int, key: str) -> CounterView:
+    async def call_next(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             if window.state is not CounterState.FREE:
                 raise CommandRefused("busy", "the counter has a customer")
@@ -162,7 +163,7 @@ class ToyBranch:
 
         return self._once("call_next", counter, key, do)
 
-    async def recall(self, counter: int, key: str) -> CounterView:
+    async def recall(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             self._need_calling(window)
             window.calls += 1
@@ -170,27 +171,38 @@ class ToyBranch:
 
         return self._once("recall", counter, key, do)
 
-    async def start(self, counter: int, key: str) -> CounterView:
+    async def start(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             self._need_calling(window)
             window.state = CounterState.SERVING
 
         return self._once("start", counter, key, do)
 
-    async def miss(self, counter: int, key: str) -> CounterView:
+    async def miss(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             self._need_calling(window)
             window.state, window.number = CounterState.FREE, None
 
         return self._once("miss", counter, key, do)
 
-    async def finish(self, counter: int, key: str) -> CounterView:
+    async def finish(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             if window.state is not CounterState.SERVING:
                 raise CommandRefused("no_ticket", "nobody is being served")
             window.state, window.number, window.pad = CounterState.FREE, None, "armed"
 
         return self._once("finish", counter, key, do)
+
+    async def perform(
+        self, counter: int, command: AnyCommand, key: str, turn: int | None = None
+    ) -> CounterView:
+        def do(window: Window) -> None:
+            if isinstance(command, PauseCounter) and window.state is CounterState.FREE:
+                window.state = CounterState.PAUSED
+            elif isinstance(command, OpenCounter):
+                window.state = CounterState.FREE
+
+        return self._once(str(command.__struct_config__.tag), counter, key, do)
 
     @staticmethod
     def _need_calling(window: Window) -> None:

@@ -11,3 +11,7 @@ def ticks_ms():
 
 def ticks_diff(end, start):
     return ((end - start + PERIOD // 2) % PERIOD) - PERIOD // 2
+
+
+def sleep_us(us):
+    pass

@@ -14,7 +14,7 @@ def chance(below):
     return (state >> 8) % below
 
 
-HELLO = link.pack_hello(b"pad", "0.1.0", "either")
+HELLO = link.Hello(b"pad", "0.1.0", "either", link.RATING | link.CALLER)
 buffer = bytearray(link.MAX_WIRE)
 now = pad.TICKS_MASK - 60_000
 core = pad.Pad(0x1234, HELLO, now)
@@ -35,11 +35,15 @@ for turn in range(4000):
     elif what == 3:
         core.received(link.Frame(link.ACK, 0x1234, 1 + chance(40), b""), now)
     elif what == 4:
-        core.received(link.Frame(chance(256), 0x1234, chance(9), bytes(chance(9))), now)
+        core.received(link.Frame(chance(64), 0x1234, chance(9), bytes(chance(9))), now)
+    elif what == 14:
+        seq += 1
+        body = link.pack_show(b"A%03d" % chance(1000), chance(256), chance(6))
+        core.received(link.Frame(link.SHOW, 77, seq, body), now)
     elif what == 5:
         core.received(link.Frame(link.PONG, 0x1234, 1, b""), now)
     elif what < 14:
-        keys = (1 << chance(5)) if chance(4) else chance(32)
+        keys = (1 << chance(10)) if chance(4) else chance(1024)
     elif what < 22:
         keys = 0
     core.sample(keys, now)
@@ -49,6 +53,16 @@ for turn in range(4000):
             break
         print(turn, decoder.feed(memoryview(buffer)[:size]))
     rest = core.rest_ms(now)
-    print(now, core.leds, core.face, core.greeting, core.kept, rest)
+    print(
+        now,
+        core.leds,
+        core.face,
+        core.greeting,
+        core.kept,
+        rest,
+        core.digits,
+        core.text,
+        core.take_tone(),
+    )
     now = pad.ticks_add(now, chance(min(rest, 60) + 1) if chance(9) else rest)
 print(core.stuck, core.dropped, core.ignored, core.unknown)

@@ -19,7 +19,7 @@ def chance(below):
 decoder = link.Decoder()
 for _ in range(400):
     body = bytes([chance(256) if chance(3) else 0 for _ in range(chance(link.MAX_BODY + 1))])
-    wire = bytearray(link.encode(chance(256), chance(1 << 24), chance(1 << 24), body))
+    wire = bytearray(link.encode(chance(64), chance(1 << 24), chance(1 << 24), body))
     damage = chance(6)
     if damage == 0:
         wire[chance(len(wire))] ^= 1 << chance(8)

@@ -1,8 +1,8 @@
 # ruff: noqa: T201 - what is printed is what is compared
 # Runs under MicroPython with the fakes: board.py's own reading and writing, on a pipe.
-from firmware.pad import board
+from firmware.pad.board import board
 
-board.claim_line()
+board.claim_line("usb", 115_200)
 buffer = bytearray(64)
 got = b""
 while len(got) < 128:

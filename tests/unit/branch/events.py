@@ -56,7 +56,9 @@ class Stream:
         self._prev = chain(self.raws[-1])
         return event
 
-    def issued(self, number: str, service: str = "A", segment: str = "", at: int = 0) -> Any:
+    def issued(
+        self, number: str, service: str = "A", segment: str = "", at: int = 0, **more: Any
+    ) -> Any:
         return self.make(
             "ticket.issued",
             IssuedData(
@@ -67,6 +69,7 @@ class Stream:
                 business_date=DATE,
                 band=1,
                 request=f"touch-{number}-{len(self.raws)}",
+                **more,
             ),
             "self",
             at,

@@ -9,7 +9,7 @@ import pytest
 from litestar.testing import AsyncTestClient
 from sqlalchemy.exc import OperationalError
 
-from branch.config import CounterConfig
+from branch.config import CounterConfig, QueueConfig
 from branch.errors import NotStored
 from branch.queue import ImpossibleEvent, TicketPhase
 from branch.view import CommandRefused, CounterState
@@ -86,6 +86,7 @@ async def test_a_key_makes_one_event(tmp_path: Path) -> None:
         assert (await bench.branch.call_next(1, "k1")).number == first.number == "A001"
         await bench.restart()
         assert (await bench.branch.call_next(1, "k1")).number == "A001"
+        await asyncio.sleep(20)
         for _ in range(2):
             assert (await bench.branch.recall(1, "k2")).calls == 2
         for _ in range(2):
@@ -217,7 +218,8 @@ async def test_somebody_leaves(tmp_path: Path) -> None:
 
 @on_virtual_time
 async def test_a_full_disk_refuses_and_changes_nothing(tmp_path: Path) -> None:
-    async with BranchBench(tmp_path) as bench:
+    patient = msgspec.structs.replace(CONFIG, queue=QueueConfig(calls=1000, call_gap_s=0))
+    async with BranchBench(tmp_path, patient) as bench:
         branch, kiosk = bench.branch, bench.kiosk
         await kiosk.tickets(*(f"A{n:03}" for n in range(30)))
         await branch.call_next(2, "before")

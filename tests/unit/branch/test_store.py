@@ -114,7 +114,9 @@ def test_only_a_known_id_passes_for_a_repeat(
     stream = Stream()
     stream.issued("A001")
     stream.issued("A002")
-    monkeypatch.setattr(inbox_module, "next_place", lambda: 1)
+    with store.transaction() as connection:
+        Inbox().accept(connection, "kiosk-1", stream.raws[:1], 1)
+    monkeypatch.setattr(inbox_module, "last_place", lambda _connection: 0)
     with pytest.raises(IntegrityError, match="place"), store.transaction() as connection:
         Inbox().accept(connection, "kiosk-1", stream.raws, 1)
     store.close()

@@ -176,7 +176,9 @@ async def test_the_description_of_the_api_needs_no_other_server(client: Client) 
     command = schema["paths"]["/api/counters/{counter}/call-next"]["post"]
     assert command["summary"] == "Call the next ticket"
     assert {"200", "400", "404", "409"} <= set(command["responses"])
-    (header,) = [one for one in command["parameters"] if one["in"] == "header"]
+    headers = {one["name"]: one for one in command["parameters"] if one["in"] == "header"}
+    assert set(headers) == {"Idempotency-Key", "Counter-Turn"}
+    header = headers["Idempotency-Key"]
     assert (header["name"], header["required"]) == ("Idempotency-Key", True)
     for path, operations in schema["paths"].items():
         assert all(operation["summary"] for operation in operations.values()), path
@@ -253,10 +255,11 @@ def test_every_state_has_its_words(state: CounterState, lang: str, pad: str) -> 
     assert (
         possible
         == {
-            CounterState.CLOSED: [],
+            CounterState.CLOSED: ["open"],
             CounterState.FREE: ["call-next", "call-next"],
             CounterState.CALLING: ["start", "recall", "miss"],
             CounterState.SERVING: ["finish"],
+            CounterState.PAUSED: ["open"],
         }[state]
     )
     for action in (page.primary, *page.others):

@@ -2,6 +2,7 @@
 
 import string
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from escpos.constants import QR_ECLEVEL_M
@@ -60,7 +61,7 @@ def body(*slip_items: SlipItem) -> bytes:
 
 # --- golden --------------------------------------------------------------------------------
 
-SAMPLE = {
+SAMPLE: dict[str, Any] = {
     "zh_CN": {"branch_name": "示例银行 滨江支行", "service_name": "现金业务"},
     "en": {"branch_name": "Sample Bank Riverside", "service_name": "Cash"},
 }

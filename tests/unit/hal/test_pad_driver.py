@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from firmware.pad import link as wire
 from hal.api import HealthState, PadPress
 from hal.drivers import pad as driver_module
+from hal.drivers import pad_commands, pad_presses
 from hal.drivers.pad import SerialPad
 from hal.errors import DeviceRefused, DeviceSilent, LinkLost, LinkUnavailable
 from hal.link import memory_pair
@@ -17,7 +18,7 @@ from simulator import vtime
 
 BOOT = 0xB007
 SESSION = 0x4057
-HELLO = wire.pack_hello(b"\xab\xcd", "0.1.0", "bench")
+HELLO = wire.pack_hello(wire.Hello(b"\xab\xcd", "0.1.0", "bench"))
 QUIET = wire.pack_ping(0, 0, 0, 0, 0)
 
 
@@ -30,7 +31,11 @@ class FarEnd:
         self.heard: list[wire.Frame] = []
         loop = asyncio.get_running_loop()
         self.driver = SerialPad(
-            self.near, name="pad 1", now_ms=lambda: int(loop.time() * 1000), session=SESSION
+            self.near,
+            name="pad 1",
+            now_ms=lambda: int(loop.time() * 1000),
+            session=SESSION,
+            allow_unkeyed=True,
         )
         self.states: list[tuple[str, str]] = []
         self.driver.on_health(lambda h: self.states.append((h.state.value, h.detail)))
@@ -68,7 +73,7 @@ class FarEnd:
         return self.driver
 
     async def press(self, seq: int, nonce: int = 5) -> None:
-        await self.say(wire.PRESS, wire.pack_press(nonce, 4, 0), seq=seq)
+        await self.say(wire.PRESS, wire.pack_press(nonce, 4, 0, BOOT), seq=seq)
 
 
 def on_virtual_time(scenario: Callable[[FarEnd], Awaitable[None]]) -> None:
@@ -171,7 +176,7 @@ async def test_heartbeats_keep_it_ok(far):
 async def test_a_command_is_repeated_under_one_sequence_until_done(far):
     driver = await far.greeted()
     task = asyncio.create_task(driver.arm(7, 1000))
-    await asyncio.sleep(driver_module.COMMAND_RETRY_S * 2.5)
+    await asyncio.sleep(pad_commands.COMMAND_RETRY_S * 2.5)
     await far.settle()
     assert far.take() == [(wire.ARM, SESSION, 1)] * 3
     await far.say(wire.DONE, wire.pack_done(wire.OK), boot_id=SESSION + 1, seq=1)
@@ -212,11 +217,11 @@ async def test_bad_arguments_are_refused_before_the_wire(far):
 async def test_another_protocol_is_a_fault_and_refuses_commands(far):
     await far.link.open()
     await far.driver.open()
-    await far.say(wire.HELLO, b"\x02later", seq=4)
+    await far.say(wire.HELLO, b"\x01earlier", seq=4)
     assert far.states == [("fault", "protocol")]
     assert far.heard[-1].body == wire.pack_hello_ack(wire.REFUSED)
     assert far.take()[-1] == (wire.HELLO_ACK, BOOT, 4)
-    with pytest.raises(DeviceRefused, match="does not speak protocol 1"):
+    with pytest.raises(DeviceRefused, match="does not speak protocol 2"):
         await far.driver.arm(1, 1000)
     await far.say(wire.HELLO, HELLO)
     assert far.driver.health.state is HealthState.OK
@@ -226,34 +231,34 @@ async def test_another_protocol_is_a_fault_and_refuses_commands(far):
 async def test_a_press_of_an_unknown_boot_is_not_taken_but_asked_about(far):
     driver = await far.greeted()
     await asyncio.sleep(1)
-    await far.say(wire.PRESS, wire.pack_press(1, 4, 0), boot_id=BOOT + 1)
+    await far.say(wire.PRESS, wire.pack_press(1, 4, 0, BOOT + 1), boot_id=BOOT + 1)
     await far.say(wire.PING, QUIET, boot_id=BOOT + 1)
     assert [kind for kind, _, _ in far.take()] == [wire.WHO]
     assert driver.health.counters["presses"] == 0
     await far.say(wire.HELLO, HELLO, boot_id=BOOT + 1)
     assert driver.health.counters["boots"] == 2
-    await far.say(wire.PRESS, wire.pack_press(1, 4, 0), boot_id=BOOT + 1)
+    await far.say(wire.PRESS, wire.pack_press(1, 4, 0, BOOT + 1), boot_id=BOOT + 1)
     assert (await driver.next_press()).boot_id == BOOT + 1
 
 
 @virtual
 async def test_presses_nobody_fetches_stay_in_the_pad(far):
     driver = await far.greeted()
-    for seq in range(1, driver_module.MAX_WAITING + 3):
+    for seq in range(1, pad_presses.MAX_WAITING + 3):
         await far.press(seq)
     assert driver.health.counters["held_back"] == 2
     assert [(await driver.next_press()).seq for _ in range(3)] == [1, 2, 3]
-    await far.press(driver_module.MAX_WAITING + 1)
-    assert driver.health.counters["presses"] == driver_module.MAX_WAITING + 1
+    await far.press(pad_presses.MAX_WAITING + 1)
+    assert driver.health.counters["presses"] == pad_presses.MAX_WAITING + 1
 
 
 @virtual
 async def test_memory_of_presses_is_bounded(far):
     driver = await far.greeted()
-    for seq in range(1, driver_module.MAX_SEEN + 100):
+    for seq in range(1, pad_presses.MAX_SEEN + 100):
         await far.press(seq)
         await driver.acknowledge(await driver.next_press())
-    assert len(driver._seen) == driver_module.MAX_SEEN
+    assert len(driver._desk.seen) == pad_presses.MAX_SEEN
     await far.settle()
     far.take()
     await far.press(seq)
@@ -289,7 +294,7 @@ async def test_what_does_not_fit_is_counted(far):
     await far.say(wire.PRESS, b"short")
     await far.say(wire.HELLO, b"")
     await far.say(wire.ARM, wire.pack_arm(1, 1))  # an echo of the host's own
-    await far.say(wire.AUTHENTICATED, b"")
+    await far.say(0x2F, b"")
     await far.link.write(b"\x05junk\x00" + wire.encode(wire.PING, BOOT, 1, QUIET)[:-3] + b"\x00")
     await far.settle()
     counters = driver.health.counters
@@ -368,10 +373,10 @@ async def test_a_fault_in_a_listener_is_seen_in_health(far):
 
 FRAMES = st.lists(
     st.tuples(
-        st.sampled_from([wire.HELLO, wire.PRESS, wire.DONE, wire.PING, wire.WHO, 0x7F]),
+        st.sampled_from([wire.HELLO, wire.PRESS, wire.DONE, wire.PING, wire.WHO, 0x3F]),
         st.sampled_from([BOOT, SESSION, 0]),
         st.integers(0, 3),
-        st.binary(max_size=12) | st.sampled_from([HELLO, QUIET, wire.pack_press(5, 4, 0)]),
+        st.binary(max_size=12) | st.sampled_from([HELLO, QUIET, wire.pack_press(5, 4, 0, BOOT)]),
     ),
     max_size=15,
 )
@@ -383,7 +388,7 @@ def test_no_frame_stops_the_driver_and_no_press_comes_twice(frames):
         driver = await far.greeted()
         for kind, boot_id, seq, body in frames:
             await far.say(kind, body, boot_id=boot_id, seq=seq)
-        waiting = [driver._presses.get_nowait() for _ in range(driver._presses.qsize())]
+        waiting = [driver._desk.waiting.get_nowait() for _ in range(driver._desk.waiting.qsize())]
         names = [(press.unique_id, press.boot_id, press.seq) for press in waiting]
         assert len(names) == len(set(names))
         await far.say(wire.HELLO, HELLO)

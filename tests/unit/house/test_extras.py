@@ -15,7 +15,10 @@ SIMULATOR_ONLY = ("httpx",)
 @pytest.mark.parametrize(
     ("program", "absent"),
     [
-        ("branch.cli", (*KIOSK_ONLY, *SIMULATOR_ONLY, "simulator", "hal", "kiosk")),
+        (
+            "branch.cli",
+            (*KIOSK_ONLY, *SIMULATOR_ONLY, "simulator", "hal.drivers", "hal.link", "kiosk"),
+        ),
         ("kiosk.cli", (*BRANCH_ONLY, *SIMULATOR_ONLY, "simulator", "branch", "kivy")),
         ("hal.drivers.pad", (*BRANCH_ONLY, *SIMULATOR_ONLY, "kivy", "paho", "sync")),
     ],

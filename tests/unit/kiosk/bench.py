@@ -13,12 +13,15 @@ from datetime import UTC
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
+import msgspec
+
 from branch.config import BranchConfig, CounterConfig
 from branch.config import BranchName as ServerName
 from branch.config import ServiceConfig as ServerService
 from branch.service import BranchService
 from branch.store import Store
-from hal.api import ByteLink, TicketPrinter
+from firmware.pad import link as wire
+from hal.api import ByteLink, PadBus, TicketPrinter
 from hal.link import memory_pair
 from hal.registry import backend
 from hal.sim.pad import CorePad
@@ -87,6 +90,7 @@ class Bench:
         *,
         config: KioskConfig = KIOSK,
         pads: tuple[int, ...] = (),
+        callers: tuple[int, ...] = (),
         with_branch: bool = False,
         printer: TicketPrinter | None = None,
         bytes_per_s: float | None = None,
@@ -102,8 +106,15 @@ class Bench:
         self.paper = SimPrinter(bytes_per_s=bytes_per_s)
         self.port = MemoryPrinter(self.paper, self.far)
         self.pad_links = {counter: memory_pair(f"pad-{counter}") for counter in pads}
+        self.caller_links = {
+            counter: self.pad_links.get(counter) or memory_pair(f"caller-{counter}")
+            for counter in callers
+        }
         self.pads: dict[int, CorePad] = {}
+        self.tellers: dict[int, CorePad] = {}
+        """The tellers' pads: the visitors' own where a counter has both on one board."""
         self.wire: Callable[[ByteLink], ByteLink] = lambda near: near
+        self.buses: dict[str, PadBus] = {}
         self.with_branch = with_branch
         self._given_printer = printer
         self._touches = itertools.count(1)
@@ -118,24 +129,50 @@ class Bench:
         boots = itertools.count(100)
         for counter, (_, far) in self.pad_links.items():
             self.pads[counter] = CorePad(
-                far, now_ms=self.mono_ms, boot_ids=lambda: next(boots), unique_id=f"c0{counter:02}"
+                far,
+                now_ms=self.mono_ms,
+                boot_ids=lambda: next(boots),
+                unique_id=f"c0{counter:02}",
+                roles=wire.RATING | (wire.CALLER if counter in self.caller_links else 0),
             )
             self._way_down.push_async_callback(self.pads[counter].stop)
+        for counter, (_, far) in self.caller_links.items():
+            self.tellers[counter] = self.pads.get(counter) or CorePad(
+                far,
+                now_ms=self.mono_ms,
+                boot_ids=lambda: next(boots),
+                unique_id=f"ca{counter:02}",
+                roles=wire.CALLER,
+            )
+            self._way_down.push_async_callback(self.tellers[counter].stop)
         if self.with_branch:
             self.store = Store(f"sqlite:///{self.folder / 'branch.db'}")
             self._way_down.callback(self.store.close)
             self.branch_transport = self.broker.transport()
-            self.branch = BranchService(
-                BRANCH,
-                store=self.store,
-                transport=self.branch_transport,
-                clock=self.clock(),
-                version="test",
-                tz=UTC,
-            )
-            await self.branch.open()
-            self._way_down.push_async_callback(self.branch.close)
+            await self.start_branch()
+            self._way_down.push_async_callback(self._close_branch)
         return self
+
+    async def start_branch(self) -> None:
+        """Start the server's program, for the first time or again, on the same file."""
+        counters = [
+            msgspec.structs.replace(
+                c, caller_node="kiosk-1" if c.number in self.caller_links else ""
+            )
+            for c in BRANCH.counters
+        ]
+        self.branch = BranchService(
+            msgspec.structs.replace(BRANCH, counters=counters),
+            store=self.store,
+            transport=self.branch_transport,
+            clock=self.clock(),
+            version="test",
+            tz=UTC,
+        )
+        await self.branch.open()
+
+    async def _close_branch(self) -> None:
+        await self.branch.close()
 
     async def __aexit__(self, *_: object) -> None:
         await self._way_down.aclose()
@@ -161,14 +198,25 @@ class Bench:
         self.transport: LocalTransport = self.broker.transport()
         serial_pad = backend("pad", "serial")
         self.drivers = {
-            counter: serial_pad(self.wire(near), name=f"pad-{counter}", now_ms=self.mono_ms)
+            counter: serial_pad(
+                self.wire(near), name=f"pad-{counter}", now_ms=self.mono_ms, allow_unkeyed=True
+            )
             for counter, (near, _) in self.pad_links.items()
+        }
+        callers = {
+            counter: self.drivers.get(counter)
+            or serial_pad(
+                self.wire(near), name=f"caller-{counter}", now_ms=self.mono_ms, allow_unkeyed=True
+            )
+            for counter, (near, _) in self.caller_links.items()
         }
         self.kiosk = KioskController(
             self.config,
             journal=self.journal,
             printer=self._given_printer or backend("printer", "escpos")(self.near, name="printer"),
             pads=self.drivers,
+            callers=callers,
+            buses=self.buses,
             transport=self.transport,
             clock=clock,
             show=self._draw,

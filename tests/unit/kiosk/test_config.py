@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from branch import config as branch_config
 from hal.link import parse_address
 from kiosk import config
+from kiosk.cli import build_devices
+from sync.clock import Clock
 from sync.settings import SettingsError
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
@@ -37,6 +39,21 @@ def test_the_kiosk_sample_is_read() -> None:
     assert [pad.counter for pad in kiosk.pads] == [1, 2, 3, 4]
     for address in (kiosk.printer.address, *(pad.address for pad in kiosk.pads)):
         assert parse_address(address).target.startswith("/dev/serial/by-path/")
+
+
+def test_a_counter_may_have_two_pads_or_one_with_both_roles(tmp_path: Path) -> None:
+    text = (DEPLOY / "kiosk.toml").read_text("utf-8")
+    text += '[[pads]]\ncounter = 1\nroles = ["caller"]\naddress = "serial:/dev/one-more"\n'
+    text = text.replace("counter = 2\n", 'counter = 2\nroles = ["rating", "caller"]\n')
+    path = tmp_path / "kiosk.toml"
+    path.write_text(text, "utf-8")
+    kiosk = config.read(path)
+    clock = Clock(wall_ms=lambda: 0, mono_ms=lambda: 0, boot="b", random_bits=lambda _: 1)
+    _, pads, callers = build_devices(kiosk, clock)
+    assert (set(pads), set(callers)) == ({1, 2, 3, 4}, {1, 2})
+    boards: list[object] = [*pads.values()]
+    assert callers[1] not in boards
+    assert boards.index(callers[2]) == 1
 
 
 def test_the_samples_belong_together() -> None:
@@ -87,6 +104,9 @@ WRONG = [
     ("band = 1 ", 'band = "1" ', "band", "expected a whole number"),
     ("production = true", "production = 1", "production", "expected true or false"),
     ("counter = 3", "counter = 3.5", r"pads\[2\].counter", "expected a whole number"),
+    ("counter = 3", 'counter = 3\nunique_id = "AB"', r"pads\[2\].unique_id", "bytes as hex"),
+    ("counter = 3", "counter = 3\nallow_unkeyed = true", r"pads\[2\].allow_unkeyed", "flash"),
+    ("counter = 3", 'counter = 3\noldest_firmware = "1"', r"pads\[2\].oldest_firmware", "like 0."),
     ('node = "kiosk-1"', "", "node", "missing"),
     ('letter = "B"', "", r"services\[1\].letter", "missing"),
     ('node = "kiosk-1"', 'node = "Kiosk 1"', "node", "like kiosk-1"),
@@ -94,6 +114,10 @@ WRONG = [
     ('node = "kiosk-1"', 'node = ""', "node", "expected a-z"),
     ("band = 1 ", "band = 0 ", "band", "expected 1 to 9"),
     ("band = 1 ", "band = 10 ", "band", "10; expected 1 to 9"),
+    ("band = 1 ", 'numbers = "server"\nband = 1 ', "show_band", "expected true with numbers"),
+    ("band = 1 ", 'numbers = "both"\nband = 1 ', "numbers", "expected one of 'own', 'server'"),
+    ("band = 1 ", 'day_starts_at = "4:00"\nband = 1 ', "day_starts_at", "expected HH:MM"),
+    ("band = 1 ", 'day_starts_at = "13:00"\nband = 1 ', "day_starts_at", "at most 12:00"),
     ("# ticket_screen_s = 15.0", "ticket_screen_s = 0", "ticket_screen_s", "5 to 120 seconds"),
     ("# ticket_screen_s = 15.0", "ticket_screen_s = nan", "ticket_screen_s", "5 to 120 seconds"),
     ("port = 1883", "port = 0", "broker.port", "0; expected 1 to 65535"),
@@ -113,8 +137,22 @@ WRONG = [
     ('# public_url = "https', 'public_url = "ftp', "branch.public_url", "expected http"),
     ("[[services]]", FIFTH + "[[services]]", "services", "more than four"),
     ("[[services]]", SECOND_PERSON + "[[services]]", "services", "more than one with priority"),
-    ("counter = 2", "counter = 1", r"pads\[1\].counter", "1 has a pad already"),
+    (
+        "counter = 2",
+        "counter = 1",
+        r"pads\[1\].roles",
+        r"counter 1 has a rating pad already, pads\[0\]",
+    ),
+    ("counter = 3", "counter = 3\nroles = []", r"pads\[2\].roles", '"rating", "caller" or both'),
+    (
+        "counter = 3",
+        'counter = 3\nroles = ["caller", "caller"]',
+        r"pads\[2\].roles",
+        "'caller' is there twice",
+    ),
+    ("counter = 3", 'counter = 3\nroles = ["calling"]', r"pads\[2\].roles\[0\]", "calling"),
     ("counter = 2", "counter = 0", r"pads\[1\].counter", "expected 1 to 99"),
+    ("counter = 3", 'counter = 3\nfirmware_hashes = ["0g"]', r"pads\[2\].firmware_hashes", "hex"),
     (PAD_2, PAD_1, r"pads\[1\].address", r"is the address of pads\[0\] too"),
     ('"serial:/dev/serial/by-path/platform-xhci-hcd.0', '"/dev/ttyUSB0', "printer.address",
      "expected serial:/dev/NAME or tcp://host:port"),
@@ -197,3 +235,39 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(map(_toml, value)) + "]"
     return str(value)
+
+
+UPDATES = '[updates]\nconfig_key = "config.key.pub"\nfirmware_key = "keys/firmware.pub"\n'
+
+
+def test_updates_and_restore_are_read(tmp_path: Path) -> None:
+    pad = 'counter = 1\nunique_id = "e66161"\nrestore = true\nchip = "esp32"'
+    path = written(tmp_path, SAMPLE.replace("counter = 1", pad, 1) + UPDATES)
+    kiosk = config.read(path)
+    assert kiosk.updates == config.UpdatesConfig(
+        str(tmp_path / "config.key.pub"), str(tmp_path / "keys/firmware.pub"), 1, 60.0
+    )
+    assert (kiosk.pads[0].restore, kiosk.pads[0].chip) == (True, "esp32")
+    assert config.read(DEPLOY / "kiosk.toml").updates is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (SAMPLE + UPDATES + "at_once = 0\n", "updates.at_once: 0; expected 1 to 8 pads"),
+        (SAMPLE + UPDATES + "at_once = 9\n", "updates.at_once: 9; expected 1 to 8 pads"),
+        (SAMPLE + UPDATES + "quiet_s = -1.0\n", "updates.quiet_s: -1; expected 0 to 3600"),
+        (SAMPLE + '[updates]\nconfig_key = "a"\n', "updates.firmware_key: missing"),
+        (
+            SAMPLE.replace("counter = 1", "counter = 1\nrestore = true", 1) + UPDATES,
+            r"pads\[0\].restore: needs the pad's unique_id",
+        ),
+        (
+            SAMPLE.replace("counter = 1", 'counter = 1\nunique_id = "aa"\nrestore = true', 1),
+            r"pads\[0\].restore: needs the pad's unique_id, and \[updates\]",
+        ),
+    ],
+)
+def test_updates_that_cannot_work_are_refused(tmp_path: Path, text: str, says: str) -> None:
+    with pytest.raises(SettingsError, match=says):
+        config.read(written(tmp_path, text))

@@ -71,9 +71,7 @@ async def test_a_server_that_says_nothing_more_is_not_believed(tmp_path: Path) -
         await bench.start()
         await bench.take("A")
         await until(lambda: waits(bench)["A"].ahead == 1)
-        publishing = bench.branch._publishing
-        assert publishing is not None
-        publishing.cancel()
+        await bench.branch._publishing.stop()
         await asyncio.sleep(STALE_MS / 1000 - 1)
         assert waits(bench)["A"].ahead == 1
         await asyncio.sleep(2)

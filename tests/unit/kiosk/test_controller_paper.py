@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -282,7 +283,9 @@ class BrokenPrinter:
     async def open(self) -> None:
         pass
 
-    async def print_slip(self, slip: Slip) -> PrintResult:
+    async def print_slip(
+        self, slip: Slip, *, sending: Callable[[], bool] | None = None
+    ) -> PrintResult:
         if self.way == "raise":
             raise RuntimeError("a defect in a driver")
         if self.way == "hang":

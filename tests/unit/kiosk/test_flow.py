@@ -8,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kiosk import view
 from kiosk.flow import (
+    Acknowledge,
     Declined,
     Effect,
     Event,
@@ -21,6 +22,7 @@ from kiosk.flow import (
     PrintSlip,
     Refused,
     Reshown,
+    Resumed,
     StartTimer,
     StopTimer,
     Tapped,
@@ -40,20 +42,20 @@ VISITS = {
     Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
     Phase.TICKET: Visit(Phase.TICKET, "en", "zh_CN", "vip", "t1", TICKET),
-    Phase.NO_SLIP: Visit(Phase.NO_SLIP, "en", "zh_CN", "", "t1", TICKET, "paper_out"),
+    Phase.NO_SLIP: Visit(Phase.NO_SLIP, "en", "zh_CN", "", "t1", TICKET, "paper_out", again=True),
     Phase.CLOSED: Visit(Phase.CLOSED, "en", "zh_CN", "", "t1", None, "storage_full"),
 }
 CONTROLS = (
     "service.A", "service.Z", view.CONTROL_LANGUAGE, view.CONTROL_DONE, view.CONTROL_NO_SLIP,
     view.CONTROL_ACKNOWLEDGE, view.CONTROL_ANYWHERE, view.CONTROL_PERSON, view.CONTROL_LISTEN,
-    view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, "",
+    view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, "",
 )  # fmt: skip
 TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
 TIME_OUTS = tuple(TimedOut(timer) for timer in Timer)
 NEWS: tuple[Event, ...] = (
     Issued(TICKET), Declined("repeated"), Refused("storage_full"), Printed("id-1"),
     Printed("id-2"), PrintFailed("id-1", "cover_open"), PrintFailed("id-2", "cover_open"),
-    Reshown(OTHER, "restart"),
+    Reshown(OTHER, "en", "restart"), Resumed(OTHER, "en"),
 )  # fmt: skip
 
 # The table of the module's docstring: (phase, event) -> (next phase, effects).
@@ -69,7 +71,8 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.HOME, Tapped("language", "t2")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
     (Phase.HOME, Identified("vip")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
     (Phase.HOME, TimedOut(Timer.IDLE)): (Phase.HOME, ()),
-    (Phase.HOME, Reshown(OTHER, "restart")): (Phase.NO_SLIP, (StopTimer(),)),
+    (Phase.HOME, Reshown(OTHER, "en", "restart")): (Phase.NO_SLIP, (StopTimer(),)),
+    (Phase.HOME, Resumed(OTHER, "en")): (Phase.PRINTING, (StopTimer(), PrintSlip(OTHER))),
     (Phase.ISSUING, Issued(TICKET)): (Phase.PRINTING, (PrintSlip(TICKET),)),
     (Phase.ISSUING, Declined("repeated")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
     (Phase.ISSUING, Refused("storage_full")): (Phase.CLOSED, (StartTimer(Timer.RETRY),)),
@@ -79,7 +82,11 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.TICKET, Tapped("done", "t2")): (Phase.HOME, (StopTimer(),)),
     (Phase.TICKET, Tapped("anywhere", "t2")): (Phase.HOME, (StopTimer(),)),
     (Phase.TICKET, TimedOut(Timer.TICKET)): (Phase.HOME, (StopTimer(),)),
-    (Phase.NO_SLIP, Tapped("acknowledge", "t2")): (Phase.HOME, (StopTimer(),)),
+    (Phase.NO_SLIP, Tapped("acknowledge", "t2")): (
+        Phase.HOME,
+        (Acknowledge(TICKET), StopTimer()),
+    ),
+    (Phase.NO_SLIP, Tapped("reprint", "t2")): (Phase.PRINTING, (PrintSlip(TICKET),)),
     (Phase.CLOSED, TimedOut(Timer.RETRY)): (Phase.HOME, (StopTimer(),)),
 }
 CHANGED_IN_PLACE = {
@@ -137,8 +144,24 @@ def test_what_a_visit_carries() -> None:
     visit, _ = step(visit, Printed("id-9"))
     not_taken, _ = step(visit, Tapped("no_slip", "t3"))
     assert (not_taken.ticket, not_taken.cause) == (ticket, "not_taken")
-    again, _ = step(HOME, Reshown(ticket, "restart"))
-    assert (again.ticket, again.cause) == (ticket, "restart")
+    again, _ = step(HOME, Reshown(ticket, "en", "restart"))
+    assert (again.ticket, again.language, again.cause) == (ticket, "en", "restart")
+    resumed, _ = step(HOME, Resumed(ticket, "en"))
+    assert (resumed.ticket, resumed.language, resumed.default_language) == (ticket, "en", "zh_CN")
+
+
+def test_a_slip_is_printed_again_only_while_the_ticket_may_be() -> None:
+    visit = VISITS[Phase.PRINTING]
+    for news in (Printed("id-1", again=False), PrintFailed("id-1", "cutter", again=False)):
+        spent, _ = step(visit, news)
+        spent, _ = step(spent, Tapped("no_slip", "t3"))
+        assert step(spent, Tapped("reprint", "t4")) == (spent, ())
+    for news in (Printed("id-1", again=True), PrintFailed("id-1", "cutter", again=True)):
+        open_, _ = step(visit, news)
+        open_, _ = step(open_, Tapped("no_slip", "t3"))
+        once, effects = step(open_, Tapped("reprint", "t4"))
+        assert (once.phase, effects) == (Phase.PRINTING, (PrintSlip(TICKET),))
+        assert step(once, Tapped("reprint", "t5")) == (once, ()), "the second half of a double tap"
 
 
 class Walk(RuleBasedStateMachine):
@@ -151,6 +174,7 @@ class Walk(RuleBasedStateMachine):
         self.printing: Ticket | None = None
         self.timer: Timer | None = None
         self.requests: list[str] = []
+        self.prints: dict[str, int] = {}
         self.touches = itertools.count(1)
         self.tickets = itertools.count(1)
         self.last_touch = "touch-0"
@@ -168,6 +192,9 @@ class Walk(RuleBasedStateMachine):
                     assert self.printing is None
                     assert ticket == self.visit.ticket
                     self.printing = ticket
+                    self.prints[ticket.id] = self.prints.get(ticket.id, 0) + 1
+                case Acknowledge(ticket):
+                    assert (before.phase, ticket) == (Phase.NO_SLIP, before.ticket)
                 case StartTimer(timer):
                     self.timer = timer
                 case StopTimer():
@@ -179,7 +206,8 @@ class Walk(RuleBasedStateMachine):
                              Tapped("anywhere", self.last_touch),
                              Tapped("acknowledge", self.last_touch))  # fmt: skip
         if before.phase is Phase.NO_SLIP and self.visit.phase is not Phase.NO_SLIP:
-            assert event == Tapped("acknowledge", self.last_touch)
+            way_out = "acknowledge" if self.visit.phase is Phase.HOME else "reprint"
+            assert event == Tapped(way_out, self.last_touch)
 
     @rule(control=st.sampled_from(CONTROLS), twice=st.booleans())
     def tap(self, control: str, twice: bool) -> None:
@@ -228,12 +256,19 @@ class Walk(RuleBasedStateMachine):
     def printer_says(self, printed: bool) -> None:
         ticket, self.printing = self.printing, None
         assert ticket is not None
-        self.happen(Printed(ticket.id) if printed else PrintFailed(ticket.id, "silent"))
+        again = self.prints[ticket.id] < 2
+        failed = PrintFailed(ticket.id, "silent", again)
+        self.happen(Printed(ticket.id, again) if printed else failed)
 
     @precondition(lambda self: self.visit.phase is Phase.HOME)
-    @rule()
-    def reshow(self) -> None:
-        self.happen(Reshown(Ticket(f"id-{next(self.tickets)}", "A999", "A"), "restart"))
+    @rule(begun=st.booleans())
+    def restart(self, begun: bool) -> None:
+        ticket = Ticket(f"id-{next(self.tickets)}", "A999", "A")
+        self.happen(Reshown(ticket, "en", "restart") if begun else Resumed(ticket, "en"))
+
+    @invariant()
+    def a_number_is_printed_again_at_most_once(self) -> None:
+        assert all(count <= 2 for count in self.prints.values())
 
     @invariant()
     def one_issue_a_request(self) -> None:

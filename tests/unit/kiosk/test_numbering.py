@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, business_date, display, next_number
+from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, display, next_number
 
 
 def test_numbers_count_from_1_to_999_and_end() -> None:
@@ -55,14 +55,3 @@ def test_two_bands_never_give_the_same_number(
 def test_what_is_no_number(letter: str, band: int, number: int, named: str) -> None:
     with pytest.raises(ValueError, match=named):
         display(letter, band, number, show_band=False)
-
-
-@given(st.lists(st.dates(), min_size=1))
-def test_the_business_date_never_goes_back(days: list) -> None:
-    last = ""
-    for day in days:
-        after = business_date(day.isoformat(), last)
-        assert after >= last
-        assert after in (last, day.isoformat())
-        last = after
-    assert last == max(days).isoformat()

@@ -77,6 +77,15 @@ def test_whatever_the_cause_there_are_words_for_it(cause: str, told: bool) -> No
     assert view.qr_url is None, "no public address, no code"
 
 
+@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize("able", [False, True])
+def test_print_again_needs_the_ticket_and_the_printer(again: bool, able: bool) -> None:
+    visit = Visit(Phase.NO_SLIP, "en", "zh_CN", ticket=TICKET, cause="cutter", again=again)
+    view = show(visit, on_paper=ON_PAPER, printer_able=able)
+    assert isinstance(view, NoSlipView)
+    assert view.may_reprint == (again and able)
+
+
 @pytest.mark.parametrize("url", ["https://q.example.org/b1", "https://q.example.org/b1/"])
 def test_the_code_leads_to_the_ticket_s_page(url: str) -> None:
     named = BranchName(zh="示例", en="Sample", public_url=url)

@@ -9,6 +9,7 @@ import pytest
 from firmware.pad import link as wire
 from hal.api import ByteLink, Health, HealthState, PadIdentity, PadPress
 from hal.errors import DeviceSilent
+from hal.sim.pad import ALL_DARK
 from kiosk.errors import KioskError
 from kiosk.presses import REMEMBERED_VISITS, PressKeeper
 from sync.journal import Journal
@@ -68,6 +69,29 @@ async def test_armed_pressed_journalled_acknowledged(tmp_path: Path) -> None:
         (unasked,) = bench.events(UNSOLICITED)
         assert isinstance(unasked, RatingUnsolicited)
         assert (unasked.sub, unasked.data.score_1to5) == (None, 1)
+        await bench.stop()
+
+
+@virtual
+async def test_a_visit_has_one_window(tmp_path: Path) -> None:
+    async with Bench(tmp_path, pads=(1, 2)) as bench:
+        for pad in bench.pads.values():
+            await pad.start()
+        await bench.start()
+        presses = bench.kiosk.presses
+        await presses.arm(arm(nonce=70))
+        await presses.arm(arm(counter=2, nonce=71, key="other counter"))
+        await bench.pads[1].press(4)
+        await until(lambda: bench.story() == [SUBMITTED])
+        await presses.arm(arm(nonce=72))
+        await presses.arm(arm(nonce=73))
+        await presses.disarm(DisarmPad(key="d", counter=1))
+        for nonce in (70, 72, 73):  # pressed, followed by the next, disarmed
+            with pytest.raises(KioskError, match="counter 1: this visit was asked for its rating"):
+                await presses.arm(arm(nonce=nonce, key=f"again-{nonce}"))
+        assert bench.pads[1].leds() == ALL_DARK
+        await presses.disarm(DisarmPad(key="d", counter=2))
+        assert bench.pads[2].leds() == ALL_DARK
         await bench.stop()
 
 

@@ -86,3 +86,11 @@ def test_a_missed_ticket_is_promised_a_return_only_where_the_branch_gives_it() -
     claim = "过号了？30 分钟内回来，位置还在。"
     assert claim in words(missed_returns=True)
     assert claim not in words()
+
+
+@pytest.mark.parametrize(("language", "mark"), [("zh_CN", "补打"), ("en", "Printed again")])
+def test_a_copy_says_so_under_its_number(language: str, mark: str) -> None:
+    items = build_slip(**{**TICKET, "language": language, "copy": True}).items
+    texts = [item.text for item in items if isinstance(item, Text)]
+    assert texts[texts.index("A042") + 1] == mark
+    assert mark not in words(language=language)

@@ -178,6 +178,56 @@ def test_the_diary_of_the_people(tmp_path: Path) -> None:
     assert Memory.of(path) == Memory(1, ["A001"], ["A001"], [(2, 4)])
 
 
+def test_what_a_teller_with_a_pad_remembers(tmp_path: Path) -> None:
+    entries = [
+        {"did": "sat_down", "counter": 1}, {"did": "keyed", "counter": 1, "key": 1},
+        {"did": "called", "counter": 1, "number": "A001"},
+        {"did": "ended", "counter": 1, "number": "A001", "how": "served"},
+    ]  # fmt: skip
+    path = tmp_path / "diary.jsonl"
+    path.write_text("\n".join(map(json.dumps, entries)), "utf-8")
+    memory = Memory.of(path)
+    assert (memory.desks, memory.keyed) == ({1}, 1)
+    assert (memory.called, memory.ended) == ([(1, "A001")], [(1, "A001", "served")])
+
+
+@pytest.fixture
+def keyed(day: Day) -> Day:
+    """The same day, its only teller having a pad, and one call more as the doors closed."""
+    day.branch("UPDATE ticket SET counter = 1")
+    day.memory.desks = {1}
+    day.memory.called = [(1, number) for number in day.memory.held]
+    day.memory.ended = [(1, number, "served") for number in day.memory.held]
+    assert day.audit().keys == {"pads": 1, "pressed": 0, "called": 3, "ended": 3}
+    assert day.audit().clean
+    return day
+
+
+def test_digits_and_keys_are_what_the_branch_has(keyed: Day) -> None:
+    keyed.memory.called.append((1, "A777"))
+    keyed.memory.ended.append((1, "A777", "missed"))
+    assert keyed.audit().violations == [
+        "digits showed what was not called: {(1, 'A777'): 1}",
+        "keys without effect: {(1, 'A777', 'missed'): 1}",
+    ]
+
+
+def test_a_call_that_no_digits_showed(keyed: Day) -> None:
+    del keyed.memory.called[0], keyed.memory.ended[0]
+    assert keyed.audit().violations == [
+        "called, but no digits showed it: {(1, 'A001'): 1}",
+        "effects without a key: {(1, 'A001', 'served'): 1}",
+    ]
+    keyed.memory.alone = False
+    assert keyed.audit().clean, "a guest at the teller's page"
+
+
+def test_a_call_as_the_teller_went_home(keyed: Day) -> None:
+    del keyed.memory.called[0], keyed.memory.ended[0]
+    keyed.branch("UPDATE ticket SET outcome = 'open' WHERE number = 'A001'")
+    assert keyed.audit().clean
+
+
 def test_the_same_number_on_two_business_dates_is_two_tickets(day: Day) -> None:
     first, second = day.memory.held[:2]
     day.branch(

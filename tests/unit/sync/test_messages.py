@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast, get_args
 
 import msgspec
 import pytest
@@ -10,69 +11,62 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sync import messages as m
+from sync.contract_examples import EVENTS, SESSION
+from sync.contract_examples import golden as golden_bytes
 from sync.errors import BadMessage
+from sync.identity import CHAIN_START, chain
 
-CLK = m.Clk(boot="b", mono_ms=5, quality="ntp", err_ms=20)
-ENVELOPE: dict = {
-    "id": "0198c0de-0000-7000-8000-000000000001",
-    "src": "kiosk-1",
-    "epoch": 1,
-    "seq": 7,
-    "prev": "9f3c5a7700112233",
-    "ts": 1_763_860_000_000,
-    "clk": CLK,
-    "sub": "0198c0de-0000-7000-8000-000000000001",
-}
-PAD = m.PadRef(unique_id="e66164084373532b", boot_id=305_419_896, seq=3, firmware="0.1.0")
-DATA: dict[str, m.Payload] = {
-    "ticket.issued": m.IssuedData(
-        number="A042",
-        service="A",
-        segment="ordinary",
-        language="zh_CN",
-        business_date="2026-11-23",
-        band=1,
-        request="t-1",
-    ),
-    "ticket.printed": m.PrintedData(attempt=1, took_ms=180),
-    "ticket.print_failed": m.PrintFailedData(attempt=1, paper="not_printed", cause="paper_out"),
-    "ticket.voided": m.VoidedData(reason="restart"),
-    "ticket.called": m.CalledData(counter=2, wait_ms=61_000, key="k1"),
-    "ticket.recalled": m.AtCounterData(counter=2, key="k2"),
-    "ticket.missed": m.AtCounterData(counter=2, key="k3"),
-    "ticket.abandoned": m.AbandonedData(wait_ms=300_000),
-    "service.started": m.AtCounterData(counter=2, key="k4"),
-    "service.ended": m.EndedData(counter=2, key="k5", service_ms=240_000, nonce=99),
-    "rating.submitted": m.RatingData(counter=2, score_1to5=5, nonce=99, delay_ms=900, pad=PAD),
-    "rating.unsolicited": m.UnsolicitedData(counter=2, score_1to5=1, pad=PAD),
-    "device.changed": m.DeviceData(device="printer", kind="printer", state="fault", detail="x"),
-}
+GOLDEN = Path(__file__).parents[2] / "golden"
+EXAMPLES = {str(type(event).__struct_config__.tag): event for event in reversed(EVENTS)}
 
 
 def event(event_type: str) -> m.Event:
-    return m.EVENT_TYPES[event_type](**ENVELOPE, data=DATA[event_type])  # type: ignore[call-arg]
+    return EXAMPLES[event_type]
 
 
-def test_every_event_has_an_example() -> None:
-    assert set(DATA) == set(m.EVENT_TYPES)
+def test_every_message_has_an_example() -> None:
+    assert set(EXAMPLES) == set(m.EVENT_TYPES)
+    assert {type(message) for message in SESSION} == set(get_args(m.SessionMessage))
 
 
-def test_golden_events(golden: Callable[[str, bytes], None]) -> None:
-    lines = [m.encode(event(name)).decode() for name in sorted(m.EVENT_TYPES)]
-    golden("events.jsonl", ("\n".join(lines) + "\n").encode())
+def test_golden_messages(golden: Callable[[str, bytes], None]) -> None:
+    golden("events.jsonl", golden_bytes(EVENTS))
+    golden("session.jsonl", golden_bytes(SESSION))
 
 
 def test_every_released_example_decodes() -> None:
-    files = sorted((Path(__file__).parents[2] / "golden").glob("events*.jsonl"))
-    assert files
+    """A node that was not updated yet, and a journal of last year, are read for ever."""
+    files = sorted(GOLDEN.glob("events*.jsonl"))
+    assert GOLDEN / "events_0_1_0.jsonl" in files
     for file in files:
         for line in file.read_text("utf-8").splitlines():
             decoded = m.decode_event(line.encode())
             assert not isinstance(decoded, m.UnknownEvent)
             assert m.decode_event(m.encode(decoded)) == decoded
+    for file in GOLDEN.glob("session*.jsonl"):
+        for line in file.read_text("utf-8").splitlines():
+            message: Any = m.decode(line.encode(), cast(Any, m.SessionMessage))
+            assert m.unknown_fields(line.encode(), message) == 0
 
 
-@pytest.mark.parametrize("name", sorted(DATA))
+def test_the_golden_chain_holds() -> None:
+    """Another reader of the feed can try its own check of the chain on this file."""
+    last: dict[str, tuple[int, str]] = {}
+    for line in (GOLDEN / "events.jsonl").read_bytes().splitlines():
+        one = m.decode_event(line)
+        assert (one.seq - 1, one.prev) == last.get(one.src, (0, CHAIN_START))
+        last[one.src] = one.seq, chain(line)
+    assert {node: seq for node, (seq, _) in last.items()} == {"kiosk-1": 10, "branch-1": 17}
+
+
+def test_a_forwarded_event_is_the_same_event_in_another_chain() -> None:
+    first, forwarded = EVENTS[0], EVENTS[-1]
+    assert (forwarded.src, forwarded.origin) == ("branch-1", first.src)
+    names = ("id", "ts", "clk", "sub", "data")
+    assert [getattr(forwarded, name) for name in names] == [getattr(first, name) for name in names]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
 def test_round_trip(name: str) -> None:
     raw = m.encode(event(name))
     assert m.decode_event(raw) == event(name)
@@ -139,7 +133,7 @@ def test_random_bytes_never_raise_anything_else(raw: bytes) -> None:
             continue
 
 
-@given(st.sampled_from(sorted(DATA)), st.data())
+@given(st.sampled_from(sorted(EXAMPLES)), st.data())
 def test_a_damaged_event_never_raises_anything_else(name: str, data: st.DataObject) -> None:
     raw = bytearray(m.encode(event(name)))
     for _ in range(data.draw(st.integers(1, 4))):

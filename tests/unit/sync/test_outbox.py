@@ -31,8 +31,8 @@ from sync.messages import (
     split_batch,
 )
 from sync.outbox import HEARTBEAT_S, REMEMBERED_COMMANDS, Outbox
-from sync.topics import ACK, CMD, EVT, HELLO, QUEUE, RES, STATE, WELCOME, Topic
-from sync.transport import Message
+from sync.topics import ACK, CMD, EVT, HELLO, QUEUE, RES, SRV_STATE, STATE, WELCOME, Topic
+from sync.transport import NO_SUBSCRIBER, NOT_AUTHORISED, Message
 
 NODE = "kiosk-1"
 SETTLED_S = 0.5
@@ -56,6 +56,10 @@ class Server:
         self.results: list[tuple[str, bytes | None, CommandResult]] = []
         self.messages = 0
         self.silent = False
+        self.epoch = 1
+        self.lies: dict[str, Any] = {}  # what its welcomes say instead of the truth
+        self.insists = False
+        self.starts = 0
         self.deaf = 0  # so many messages of events are lost
         self.transport = broker.transport()
         self.transport.listen(
@@ -69,7 +73,10 @@ class Server:
             if kind == "hello":
                 self.hellos.append(decode(message.payload, Hello))
                 if not self.silent:
-                    self.welcome()
+                    lies = self.lies
+                    if not self.insists:
+                        self.lies = {}
+                    self.welcome(**lies)
             elif kind == "evt":
                 self._take(message)
             elif kind == "state":
@@ -84,18 +91,30 @@ class Server:
             self.deaf -= 1
             return
         for raw in split_batch(message.payload):
-            if decode_event(raw).seq == len(self.kept) + 1:
+            event = decode_event(raw)
+            if event.epoch > self.epoch and event.seq == 1:
+                self.epoch, self.kept = event.epoch, []
+            if event.epoch == self.epoch and event.seq == len(self.kept) + 1:
                 self.kept.append(raw)
         if not self.silent:
-            self.say(ACK, Ack(epoch=1, hw=len(self.kept), server_gen="g"))
+            self.say(ACK, Ack(epoch=self.epoch, hw=len(self.kept), server_gen="g"))
 
     def welcome(self, **changes: Any) -> None:
-        digest = chain(self.kept[-1]) if self.kept else CHAIN_START
+        hello = self.hellos[-1]
+        kept = self.kept if hello.epoch <= self.epoch else []
+        digest = chain(kept[-1]) if kept else CHAIN_START
         welcome = Welcome(
-            epoch=1, connect=self.hellos[-1].connect, hw=len(self.kept), digest=digest,
-            server_gen="g", server_ts=0,
+            epoch=max(self.epoch, hello.epoch), connect=hello.connect, hw=len(kept),
+            digest=digest, server_gen="g", server_ts=0,
         )  # fmt: skip
         self.say(WELCOME, msgspec.structs.replace(welcome, **changes))
+
+    def start_again(self, **lies: Any) -> None:
+        """Say that it has started: it is greeted, and answers with these ``lies``."""
+        self.starts += 1
+        self.lies = lies
+        state = State(node="branch-1", status="online", connect=self.starts, server_gen="g")
+        self.transport.publish(SRV_STATE, SRV_STATE.of(), encode(state))
 
     def say(self, topic: Topic, message: msgspec.Struct, **options: Any) -> None:
         self.transport.publish(topic, topic.of(node=NODE), encode(message), **options)
@@ -161,6 +180,7 @@ async def test_hello_welcome_events_ack_cursor(tmp_path: Path) -> None:
         began_s = asyncio.get_running_loop().time()
         assert await bench.outbox.drained(5)
         assert asyncio.get_running_loop().time() - began_s < 1
+        await asyncio.sleep(SETTLED_S)
         assert bench.journal.acked == 120 == len(bench.server.kept)
         assert bench.server.messages == 120
         bench.transport.lose()
@@ -169,7 +189,7 @@ async def test_hello_welcome_events_ack_cursor(tmp_path: Path) -> None:
         assert not await bench.outbox.drained(5)
         await bench.transport.start()
         assert await bench.outbox.drained(5)
-        assert bench.server.messages == 122  # seventy events, fifty a message
+        assert bench.server.messages == 121  # seventy events in one message
         assert [hello.connect for hello in bench.server.hellos] == [1, 2]
 
 
@@ -207,17 +227,89 @@ async def test_a_hello_is_repeated_until_it_is_answered(tmp_path: Path) -> None:
 
 
 @on_virtual_time
-async def test_a_forked_server_is_reported_and_nothing_is_forgotten(tmp_path: Path) -> None:
+async def test_another_history_sends_everything_again_with_the_same_ids(tmp_path: Path) -> None:
     async with Bench(tmp_path) as bench:
         bench.append(2)
         assert await bench.outbox.drained(5)
-        bench.server.welcome(digest="f" * 16)
+        ids = [decode_event(raw).id for raw in bench.server.kept]
+        bench.server.start_again(digest="f" * 16)
         await asyncio.sleep(SETTLED_S)
-        assert bench.outbox.report.startswith("fork: chains differ at 1/2")
+        bench.append(1)
+        assert await bench.outbox.drained(5)
+        events = [decode_event(raw) for raw in bench.server.kept]
+        assert [event.id for event in events[:2]] == ids
+        assert [(event.epoch, event.seq) for event in events] == [(2, 1), (2, 2), (2, 3)]
+        assert [event.prev for event in events] == [
+            CHAIN_START,
+            *(chain(raw) for raw in bench.server.kept[:2]),
+        ]
+
+
+@on_virtual_time
+async def test_what_a_restored_server_lacks_is_not_thrown_away(tmp_path: Path) -> None:
+    async with Bench(tmp_path) as bench:
+        bench.append(9)
+        assert await bench.outbox.drained(5)
+        await asyncio.sleep(SETTLED_S)
+        assert bench.journal.acked == 9
+        del bench.server.kept[4:]
+        bench.server.deaf = 10**6
+        bench.server.start_again()
+        await asyncio.sleep(SETTLED_S)
+        assert bench.journal.acked == 4
+        assert bench.journal.prune(bench.journal.clock.wall_ms() + 1, 100) == 4
+        bench.server.deaf = 0
+        assert await bench.outbox.drained(120)
+        assert len(bench.server.kept) == 9
+
+
+@on_virtual_time
+async def test_a_server_that_never_agrees_is_reported(tmp_path: Path) -> None:
+    async with Bench(tmp_path) as bench:
+        bench.append(2)
+        bench.server.insists = True
+        bench.server.start_again(verdict="fork")
+        await asyncio.sleep(SETTLED_S)
+        assert "another device" in bench.outbox.report
+        await asyncio.sleep(5)
+        assert bench.server.states[-1].alerts == ["fork"]
         assert not bench.outbox.online
         bench.append(1)
-        await asyncio.sleep(5)
+        await asyncio.sleep(SETTLED_S)
         assert (bench.journal.top_seq, len(bench.server.kept)) == (3, 2)
+
+
+@on_virtual_time
+async def test_a_broker_that_passes_nothing_on_is_left_in_peace(tmp_path: Path) -> None:
+    async with Bench(tmp_path) as bench:
+        name = EVT.of(node=NODE)
+        bench.append(1)
+        bench.transport.refuse(name, NO_SUBSCRIBER)
+        await asyncio.sleep(0)
+        told = [bench.online[-1]]
+        assert await bench.outbox.drained(5)
+        bench.transport.refuse(STATE.of(node=NODE), NO_SUBSCRIBER)  # nobody needs to hear it
+        told.append(bench.online[-1])
+        bench.transport.refuse(name, NOT_AUTHORISED)
+        assert bench.outbox.report.startswith("not_authorised: the broker does not let kiosk-1")
+        await asyncio.sleep(100)
+        assert [*told, bench.online[-1]] == [False, True, True]
+
+
+@on_virtual_time
+async def test_a_server_that_starts_is_greeted_at_once(tmp_path: Path) -> None:
+    async with Bench(tmp_path) as bench:
+        starts: list[tuple[Any, int, int]] = [
+            ("online", 1, 2),
+            ("online", 1, 2),
+            ("lost", 2, 2),
+            ("online", 2, 3),
+        ]
+        for status, connect, hellos in starts:
+            state = State(node="branch-1", status=status, connect=connect, server_gen="g")
+            bench.server.transport.publish(SRV_STATE, SRV_STATE.of(), encode(state))
+            await asyncio.sleep(SETTLED_S)
+            assert len(bench.server.hellos) == hellos
 
 
 @on_virtual_time
@@ -344,6 +436,7 @@ async def test_a_full_disk_does_not_stop_the_exchange(
             bench.append(60)
             await bench.transport.start()
             assert await bench.outbox.drained(30)
+            await asyncio.sleep(2 * SETTLED_S)
             assert len(bench.server.kept) == 120
             assert bench.outbox.failed_handlers > 1
         with monkeypatch.context() as broken:

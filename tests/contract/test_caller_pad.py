@@ -25,6 +25,7 @@ from tests.contract.test_rating_pad import (
     LosesOneInFive,
     OneByteAtATime,
     Through,
+    insist,
     until,
 )
 
@@ -133,7 +134,7 @@ def test_every_key_is_taken_and_answered_once_on_a_bad_line(
 ) -> None:
     async def scenario(lab: Lab) -> None:
         async with lab.driver(fault) as driver:
-            await driver.show("A042", None, 0)
+            await insist(driver.show, "A042", None, 0)
             seqs = []
             for number in range(6):
                 finish = number % 2

@@ -3,6 +3,7 @@ pty; both at an address of a bus.
 """
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,7 +15,7 @@ from firmware.pad import link as wire
 from hal.api import ByteLink, HealthState, PadIdentity, PadPress
 from hal.drivers.pad import SerialPad
 from hal.drivers.pad_line import no_trouble
-from hal.errors import LinkLost
+from hal.errors import DeviceSilent, LinkLost
 from hal.link import link_to, memory_pair
 from hal.sim.pad import ALL_DARK, ALL_LIT, CorePad, PtyPad, micropython_path
 from simulator import vtime
@@ -218,6 +219,14 @@ async def until(condition: Callable[[], object], within_s: float = SOON_S) -> No
             await asyncio.sleep(0.01)
 
 
+async def insist(command: Callable[..., Awaitable[None]], *said: object) -> None:
+    """What the driver's owner does on a bad line: say it again when the pad was not heard."""
+    async with asyncio.timeout(3 * SOON_S):
+        while True:
+            with contextlib.suppress(DeviceSilent):
+                return await command(*said)
+
+
 async def identity_of(driver: SerialPad) -> PadIdentity:
     await until(lambda: driver.identity)
     assert driver.identity is not None
@@ -296,7 +305,7 @@ def test_window_ends_by_itself(run):
         async with lab.driver() as driver:
             await driver.arm(5, 300)
             await until(lambda: lab.pad.leds() == ALL_LIT)
-            await until(lambda: lab.pad.leds() == ALL_DARK, within_s=1)
+            await until(lambda: lab.pad.leds() == ALL_DARK)
             await lab.pad.press(3)
             assert (await press_of(driver)).nonce == 0
 
@@ -350,7 +359,7 @@ def test_every_press_counts_once_on_a_bad_line(run, fault):
         async with lab.driver(fault) as driver:
             await identity_of(driver)
             for nonce in (11, 12, 13, 14):
-                await driver.arm(nonce, WINDOW_MS)
+                await insist(driver.arm, nonce, WINDOW_MS)
                 await lab.pad.press(nonce - 10)
                 press = await press_of(driver)
                 assert (press.nonce, press.score_1to5) == (nonce, nonce - 10)

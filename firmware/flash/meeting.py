@@ -8,7 +8,7 @@ under the same by-path name, and then the program runs and there is no prompt.
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Event
 
@@ -51,8 +51,9 @@ def meet(port: Path, key_of: KeyOf) -> Greeted | RawRepl:
 def at_prompt(port: Path, key_of: KeyOf, met: Greeted | RawRepl | None) -> Iterator[RawRepl]:
     """A pad at its prompt, brought there if it runs its program; ``met`` is what `meet` found.
 
-    A pad that was brought there and on which nothing came to an end starts its program again.
-    Raises NoPad, PortBusy, LinkDied.
+    A pad that was brought there and on which nothing came to an end starts its program again, and
+    is waited for: the next command meets a pad, not a port that is going. Raises NoPad, PortBusy,
+    LinkDied.
     """
     met = met or meet(port, key_of)
     brought = isinstance(met, Greeted)
@@ -61,9 +62,12 @@ def at_prompt(port: Path, key_of: KeyOf, met: Greeted | RawRepl | None) -> Itera
         yield repl
     except LinkDied:
         raise
-    except BaseException:
+    except BaseException as error:
         if brought and repl.is_open:
             repl.reset()
+            if isinstance(error, FlashError):
+                with suppress(FlashError):
+                    wait_for_pad(port, key_of)
         raise
     finally:
         repl.close()

@@ -89,6 +89,7 @@ def test_update_rollback_and_firmware_that_must_not_be_flashed(bench):
         shop.flash(board.port, old, None, silent)
     with pytest.raises(NotTrusted, match="bundle is for rp2, the pad is a linux"):
         shop.flash(board.port, bench.bundle("0.3.0", chip="rp2"), None, silent)
+    assert greet(board.port, key_of=shop.keys.get).version == "0.2.0"  # back at once
     done = bench.lobby("rollback", board.port, "--json")
     assert json.loads(done.stdout).get("version") == "0.1.0", done.stdout + done.stderr
     log = json.loads(bench.lobby("log", "--json").stdout)

@@ -26,6 +26,15 @@ class Figures:
             return Wait()
         return Wait(state.waiting, state.wait_low_min, state.wait_high_min)
 
+    def joining(self, letter: str) -> str:
+        """Whether a ticket of the service makes sense, as the branch last said: "open" when never
+        told or too old, because tickets are given without the branch as well.
+        """
+        state, at_ms = self._queues.get(letter, (None, 0))
+        if state is None or self._clock.mono_ms() - at_ms > STALE_MS:
+            return "open"
+        return state.joining
+
     def changes_in_ms(self) -> int | None:
         """Time until the next figure becomes too old, None while there is none."""
         now_ms = self._clock.mono_ms()

@@ -1,6 +1,6 @@
 """From the visit and what is known of the queues to a view for the window. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,7 +20,10 @@ from kiosk.view import (
 
 CAUSES_IN_WORDS = frozenset({"paper_out"})
 """Causes of a missing slip for which the catalogue has words of their own."""
+OPEN = "open"
 CLOSED_FULL = "closed.full"
+CLOSED_WORDS = {"closing": "closed.closing", "full": CLOSED_FULL, "closed": "closed.closed"}
+"""Keys of the catalogue by what the branch says of joining; any other word is "open"."""
 WEEKDAYS_ZH = "一二三四五六日"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -70,11 +73,13 @@ def present(
     staff_told: bool,
     printer_able: bool = False,
     full: Collection[str] = (),
+    joining: Mapping[str, str] | None = None,
 ) -> View:
     """The view of the moment; ``waits`` by service letter, missing ones are unknown.
 
     ``printer_able``: a slip would come out now, as far as is known. ``full`` are the letters of
-    services that have no number left today.
+    services that have no number left today. ``joining`` is the branch's word on new tickets by
+    service letter ("open", "closing", "full", "closed"); a service it does not name is open.
     """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
@@ -90,7 +95,7 @@ def present(
                     {"zh_CN": service.examples_zh, "en": service.examples_en},
                     waits.get(service.letter, Wait()),
                     service.priority,
-                    closed=CLOSED_FULL if service.letter in full else "",
+                    closed=closed_because(service, full, joining or {}),
                 )
                 for service in config.services
             ),
@@ -121,6 +126,17 @@ def present(
         on_paper.wait,
         printing,
     )
+
+
+def closed_because(
+    service: ServiceConfig, full: Collection[str], joining: Mapping[str, str]
+) -> str:
+    """The catalogue's key of why no ticket of this service is given, "" while one is. Who needs a
+    person may always ask: only a machine without numbers stops that.
+    """
+    if service.letter in full:
+        return CLOSED_FULL
+    return "" if service.priority else CLOSED_WORDS.get(joining.get(service.letter, OPEN), "")
 
 
 def reference(ticket_id: str) -> str:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kiosk.figures import STALE_MS
 from kiosk.view import HomeView, TicketView, Wait
-from sync.messages import DeviceChanged, RatingSubmitted, RatingUnsolicited
+from sync.messages import DeviceChanged, QueueState, RatingSubmitted, RatingUnsolicited, encode
+from sync.topics import QUEUE
 from tests.unit.kiosk.bench import Bench, until, virtual
 
 SUBMITTED, UNSOLICITED = "rating.submitted", "rating.unsolicited"
@@ -76,6 +77,49 @@ async def test_a_server_that_says_nothing_more_is_not_believed(tmp_path: Path) -
         assert waits(bench)["A"].ahead == 1
         await asyncio.sleep(2)
         assert waits(bench)["A"] == Wait(), "noticed at once, not at the next touch"
+        await bench.stop()
+
+
+@virtual
+async def test_a_service_closes_with_the_branch_s_word_and_opens_without_it(
+    tmp_path: Path,
+) -> None:
+    def closed(bench: Bench) -> dict[str, str]:
+        return {tile.letter: tile.closed for tile in bench.showing(HomeView).tiles}
+
+    letters = ("closing", "A"), ("closed", "P")
+    async with Bench(tmp_path, with_branch=True) as bench:
+        await bench.start()
+        await until(lambda: waits(bench)["A"] != Wait())
+        await bench.branch._publishing.stop()
+        for joining, letter in letters:
+            state = QueueState(service=letter, waiting=3, ts=0, joining=joining)  # type: ignore[arg-type]
+            topic = QUEUE.of(service=letter)
+            bench.branch_transport.publish(QUEUE, topic, encode(state))
+        await until(lambda: closed(bench)["A"])
+        assert closed(bench) == {"A": "closed.closing", "B": "", "P": ""}
+        assert waits(bench)["A"].ahead == 3, "its line is as long as it is"
+        bench.tap("service.A")
+        assert bench.kiosk.visit.phase.value == "home", "a finger on its way gets no ticket"
+        assert (await bench.take("P")).number == "P001"
+
+        await asyncio.sleep(STALE_MS / 1000 + 1)
+        assert waits(bench)["A"] == Wait()
+        assert closed(bench)["A"] == "", "an old word closes nothing"
+        await bench.stop()
+
+
+@virtual
+async def test_without_the_branch_every_service_gives_tickets(tmp_path: Path) -> None:
+    async with Bench(tmp_path, with_branch=True) as bench:
+        await bench.start()
+        await until(lambda: waits(bench)["A"] != Wait())
+        state = QueueState(service="A", waiting=0, ts=0, joining="full")
+        bench.branch_transport.publish(QUEUE, QUEUE.of(service="A"), encode(state))
+        await until(lambda: bench.showing(HomeView).tiles[0].closed == "closed.full")
+        bench.transport.lose()
+        assert bench.showing(HomeView).tiles[0].closed == ""
+        assert (await bench.take("A")).number.startswith("A")
         await bench.stop()
 
 

@@ -55,6 +55,26 @@ def test_home() -> None:
     assert Catalogue.load().has("closed.full")
 
 
+@pytest.mark.parametrize("said", ["closing", "closed", "full"])
+def test_a_service_that_nobody_may_join_says_why(said: str) -> None:
+    view = show(first_visit("en"), joining=dict.fromkeys("ABP", said))
+    assert isinstance(view, HomeView)
+    words = Catalogue.load()
+    for tile in view.tiles:
+        if tile.priority:
+            assert tile.closed == "", "a person is always one tap away"
+        else:
+            assert tile.closed == f"closed.{said}"
+            assert words.text("zh_CN", tile.closed) != words.text("en", tile.closed)
+
+
+@pytest.mark.parametrize("said", ["open", "a word of a later version"])
+def test_any_other_word_closes_nothing(said: str) -> None:
+    view = show(first_visit("en"), joining={"A": said}, full={"P"})
+    assert isinstance(view, HomeView)
+    assert [tile.closed for tile in view.tiles] == ["", "", "closed.full"]
+
+
 @pytest.mark.parametrize(
     ("phase", "printing"), [(Phase.PRINTING, Printing.RUNNING), (Phase.TICKET, Printing.DONE)]
 )

@@ -1,117 +1,67 @@
-"""What a teller can ask for besides next, recall, start, no-show and finish: one value a command,
-as it comes over the wire. Pure.
+"""Which event each command of a counter makes. Pure; the commands themselves are in
+:mod:`sync.counter_commands`.
 """
 
-from typing import Annotated
-
-import msgspec
-
-Number = Annotated[str, msgspec.Meta(min_length=1, max_length=8, description="As on the slip")]
-Note = Annotated[
-    str, msgspec.Meta(max_length=80, description="For the next teller. Never a name or an account")
-]
-Letter = Annotated[str, msgspec.Meta(pattern="^[A-Z]$")]
-Minutes = Annotated[float, msgspec.Meta(ge=0, le=480)]
-Code = Annotated[str, msgspec.Meta(max_length=16)]
-
-
-class Command(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag=True):
-    """One command of a counter; its key makes a repeat harmless."""
-
-
-class Transfer(Command, frozen=True, kw_only=True, tag="transfer"):
-    """The current ticket goes to the line of ``service``. ``counter``: to this one for a while,
-    then to anyone. ``back``: it returns here after that.
-    """
-
-    service: Letter
-    counter: int = 0
-    back: bool = False
-    note: Note = ""
-
-
-class Park(Command, frozen=True, kw_only=True, tag="park"):
-    """Set the current ticket aside: back by itself after ``minutes``, 0: when it is taken back."""
-
-    minutes: Minutes = 0
-    note: Note = ""
-
-
-class Postpone(Command, frozen=True, kw_only=True, tag="postpone"):
-    """A customer who waits wants to be called later: out of the line for ``minutes``, then back in
-    the old place; 0: until the ticket is unparked.
-    """
-
-    number: Number
-    minutes: Minutes = 10
-
-
-class Unpark(Command, frozen=True, kw_only=True, tag="unpark"):
-    """The parked ticket waits again, for this counter first."""
-
-    number: Number
-
-
-class CallTicket(Command, frozen=True, kw_only=True, tag="call-ticket"):
-    """Call this waiting or parked ticket out of turn: ``reason`` is frail, urgent, agreed, mistake
-    or manager.
-    """
-
-    number: Number
-    reason: Code
-
-
-class Rejoin(Command, frozen=True, kw_only=True, tag="rejoin"):
-    """The customer of a missed ticket is here after all."""
-
-    number: Number
-
-
-class TagTicket(Command, frozen=True, kw_only=True, tag="tag"):
-    """The waiting ticket is of another segment."""
-
-    number: Number
-    segment: Code
-
-
-class ServeNow(Command, frozen=True, kw_only=True, tag="walk-in"):
-    """Somebody without a ticket is at the window and is served now."""
-
-    service: Letter
-    segment: Code = "ordinary"
-
-
-class OpenCounter(Command, frozen=True, kw_only=True, tag="open"):
-    """The counter calls customers. ``teller`` is an opaque id."""
-
-    teller: Code = ""
-
-
-class PauseCounter(Command, frozen=True, kw_only=True, tag="pause"):
-    """The counter calls nobody for a while."""
-
-    reason: Note = ""
-
-
-class CloseCounter(Command, frozen=True, kw_only=True, tag="close"):
-    """The counter calls nobody until it is opened."""
-
-    reason: Note = ""
-
-
-AnyCommand = (
-    Transfer
-    | Park
-    | Postpone
-    | Unpark
-    | CallTicket
-    | Rejoin
-    | TagTicket
-    | ServeNow
-    | OpenCounter
-    | PauseCounter
-    | CloseCounter
+from sync.counter_commands import (
+    AnyCommand as AnyCommand,
 )
+from sync.counter_commands import (
+    CallNext as CallNext,
+)
+from sync.counter_commands import (
+    CallTicket as CallTicket,
+)
+from sync.counter_commands import (
+    CloseCounter as CloseCounter,
+)
+from sync.counter_commands import (
+    Command as Command,
+)
+from sync.counter_commands import (
+    DeskCommand as DeskCommand,
+)
+from sync.counter_commands import (
+    Finish as Finish,
+)
+from sync.counter_commands import (
+    Miss as Miss,
+)
+from sync.counter_commands import (
+    OpenCounter as OpenCounter,
+)
+from sync.counter_commands import (
+    Park as Park,
+)
+from sync.counter_commands import (
+    PauseCounter as PauseCounter,
+)
+from sync.counter_commands import (
+    Postpone as Postpone,
+)
+from sync.counter_commands import (
+    Recall as Recall,
+)
+from sync.counter_commands import (
+    Rejoin as Rejoin,
+)
+from sync.counter_commands import (
+    ServeNow as ServeNow,
+)
+from sync.counter_commands import (
+    Start as Start,
+)
+from sync.counter_commands import (
+    TagTicket as TagTicket,
+)
+from sync.counter_commands import (
+    Transfer as Transfer,
+)
+from sync.counter_commands import (
+    Unpark as Unpark,
+)
+
+ENDINGS = ("service.ended", "ticket.returned", "ticket.transferred")
+"""What "finish" may make: the visit's end, or its next part."""
 
 EVENT_OF: dict[type[Command], str] = {
     Transfer: "ticket.transferred",
@@ -126,7 +76,26 @@ EVENT_OF: dict[type[Command], str] = {
     PauseCounter: "counter.paused",
     CloseCounter: "counter.closed",
 }
-"""The event that each command makes."""
+"""The event that each command of the desk makes."""
+
+_OF_EVERY_VISIT: dict[type[Command], tuple[str, ...]] = {
+    CallNext: ("ticket.called",),
+    Recall: ("ticket.recalled",),
+    Start: ("service.started",),
+    Miss: ("ticket.missed",),
+    Finish: ENDINGS,
+}
+
+
+def events_of(command: Command) -> tuple[str, ...]:
+    """What the command's event can be: with one of them it is done."""
+    kind = type(command)
+    return _OF_EVERY_VISIT.get(kind) or (EVENT_OF[kind],)
+
+
+def name_of(command: Command) -> str:
+    """``call-next``, as in the HTTP path and in the message."""
+    return str(command.__struct_config__.tag)
 
 
 def said_as(counter: int, command: Command, key: str) -> tuple[int, str]:

@@ -63,6 +63,14 @@ class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bundles: list[str] = []
 
 
+class CommandsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who may command the counters besides the pages: with ``mqtt`` whoever may publish to the
+    server's ``cmd``.
+    """
+
+    mqtt: bool = True
+
+
 class HqLinkConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Head office's broker, and the file that keeps what it has not got."""
 
@@ -83,6 +91,7 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     database: str = "branch.db"
     http: HttpConfig = HttpConfig()
     broker: BrokerConfig = BrokerConfig()
+    commands: CommandsConfig = CommandsConfig()
     queue: QueueConfig = QueueConfig()
     segments: list[SegmentConfig] = msgspec.field(default_factory=lambda: list(SEGMENTS))
     announcements: AnnouncementsConfig = AnnouncementsConfig()

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Protocol
 
 from branch.commands import (
-    AnyCommand,
     CallTicket,
     CloseCounter,
+    DeskCommand,
     OpenCounter,
     Park,
     PauseCounter,
@@ -81,7 +81,7 @@ class Desk:
         self._record = record
         self._last_walk_in = last_walk_in
 
-    def carry_out(self, counter: int, command: AnyCommand, key: str) -> None:
+    def carry_out(self, counter: int, command: DeskCommand, key: str) -> None:
         """Do it, once. Raises CommandRefused, NotStored."""
         match command:
             case Transfer():

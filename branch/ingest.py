@@ -28,6 +28,7 @@ from sync.messages import (
     AppliedConfig,
     Ask,
     CommandResult,
+    CounterResult,
     Hello,
     LastNumber,
     State,
@@ -43,6 +44,7 @@ from sync.topics import (
     ANSWER,
     ASK,
     CFG_APPLIED,
+    COUNTER_CMD,
     EVT,
     FEED,
     HELLO,
@@ -144,6 +146,8 @@ class Ingest:
     """Told of each hello and of the ledger's mark; gives the numbers for the welcome."""
     applied: Callable[[str, AppliedConfig], None] | None = None
     """Told what a node has of its configuration; None where nobody is configured."""
+    command: Callable[[Message], None] | None = None
+    """Carries out and answers what comes to this server's ``cmd``; None where nothing may."""
     pace: Pace = field(default_factory=Pace)
     _marks: dict[str, Accepted] = field(default_factory=dict)
     _unsaid: dict[str, int] = field(default_factory=dict)  # events since a node's last ack
@@ -154,6 +158,8 @@ class Ingest:
         self.transport.subscribe(*(topic.every(self.root) for topic in (HELLO, EVT, STATE, RES)))
         if self.ask is not None:
             self.transport.subscribe(ASK.every(self.root))
+        if self.command is not None:
+            self.transport.subscribe(COUNTER_CMD.of(branch=self.own_node, root=self.root))
         if self.applied is not None:
             self.transport.subscribe(CFG_APPLIED.every(self.root))
 
@@ -165,7 +171,9 @@ class Ingest:
             kind = message.topic.rsplit("/", 1)[-1]
             if node is None:
                 message.done()
-            elif node == self.own_node:
+            elif node == self.own_node and kind == "res":
+                message.done()  # our own answer to a command
+            elif node == self.own_node and not (kind == "cmd" and self.command):
                 self._bad(message, BadMessage(f"{node!r} is this server; a device took its name"))
                 message.done()
             elif kind == "evt":
@@ -322,8 +330,15 @@ class Ingest:
                 self._welcome(node, decode(message.payload, Hello))
             elif kind == "state":
                 self._state(node, decode(message.payload, State))
+            elif kind == "cmd" and self.command is not None:
+                self.command(message)
             elif kind == "res":
-                self.result(decode(message.payload, CommandResult))
+                result: CommandResult | CounterResult = decode(
+                    message.payload,
+                    CommandResult | CounterResult,  # type: ignore[arg-type]
+                )
+                if isinstance(result, CommandResult):  # the other is our own, to whoever asked
+                    self.result(result)
             elif kind == "applied" and self.applied is not None:
                 self.applied(node, decode(message.payload, AppliedConfig))
             elif kind == "ask" and self.ask is not None:

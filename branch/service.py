@@ -12,10 +12,21 @@ from datetime import datetime, tzinfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.answers import Answers
 from branch.caller_displays import CallerDisplays
-from branch.commands import EVENT_OF, AnyCommand, OpenCounter, PauseCounter, said_as
+from branch.commands import (
+    AnyCommand,
+    CallNext,
+    Finish,
+    Miss,
+    OpenCounter,
+    PauseCounter,
+    Recall,
+    Start,
+)
 from branch.config import BranchConfig
 from branch.configuration import ConfigurationDesk, Wanted
+from branch.counter_feed import CounterFeed
 from branch.dating import Dating
 from branch.day import REASON, DayEnd
 from branch.desk import WALK_IN_BAND, Desk
@@ -24,6 +35,7 @@ from branch.errors import NotStored
 from branch.grants import Grants
 from branch.health import health_of
 from branch.ingest import Ingest
+from branch.intents import Intents
 from branch.pads import PadControl
 from branch.publishing import Publishing
 from branch.queue import (
@@ -36,10 +48,10 @@ from branch.queue import (
 from branch.rules import engine_of
 from branch.seen import last_numbers
 from branch.store import Store
-from branch.teller_keys import ENDINGS, TellerKeys
+from branch.teller_keys import TellerKeys
 from branch.teller_view import counter_view
 from branch.timing import Timing
-from branch.view import BoardView, CommandRefused, CounterView
+from branch.view import BoardView, CounterView
 from branch.visits import Visits
 from sync.clock import Clock
 from sync.crashpoint import reach
@@ -122,6 +134,9 @@ class BranchService:
             self._pads,
             store,
         )
+        self._intents = Intents(
+            self.engine, Answers(store), self._visits, self._desk, self._pads, clock.wall_ms
+        )
         nodes = sorted({n for c in config.counters for n in (c.pad_node, c.caller_node) if n})
         self.configuration = ConfigurationDesk(
             wanted, nodes, store=store, transport=transport, clock=clock
@@ -159,6 +174,9 @@ class BranchService:
             ask=self._asked,
             greeted=self._greeted,
             applied=self.configuration.applied,
+            command=CounterFeed(config.node, transport, self._intents, self.counters).receive
+            if config.commands.mqtt
+            else None,
         )
         self._revision = 1
         self._waiters: set[asyncio.Future[None]] = set()
@@ -232,47 +250,24 @@ class BranchService:
     # --- commands ---------------------------------------------------------------------------
 
     async def call_next(self, counter: int, key: str, turn: int | None = None) -> CounterView:
-        return self._once(("ticket.called",), counter, key, turn, self._visits.call_next)
+        return await self.perform(counter, CallNext(), key, turn)
 
     async def recall(self, counter: int, key: str, turn: int | None = None) -> CounterView:
-        return self._once(("ticket.recalled",), counter, key, turn, self._visits.recall)
+        return await self.perform(counter, Recall(), key, turn)
 
     async def start(self, counter: int, key: str, turn: int | None = None) -> CounterView:
-        return self._once(("service.started",), counter, key, turn, self._visits.start)
+        return await self.perform(counter, Start(), key, turn)
 
     async def miss(self, counter: int, key: str, turn: int | None = None) -> CounterView:
-        return self._once(("ticket.missed",), counter, key, turn, self._visits.miss)
+        return await self.perform(counter, Miss(), key, turn)
 
     async def finish(self, counter: int, key: str, turn: int | None = None) -> CounterView:
-        return self._once(ENDINGS, counter, key, turn, self._visits.finish)
+        return await self.perform(counter, Finish(), key, turn)
 
     async def perform(
         self, counter: int, command: AnyCommand, key: str, turn: int | None = None
     ) -> CounterView:
-        def carry_out(at: int, with_key: str) -> None:
-            self._desk.carry_out(at, command, with_key)
-            if self.engine.counters[at].ticket is not None:
-                self._pads.disarm(at, with_key)
-
-        event_type = EVENT_OF[type(command)]
-        if self.engine.done(event_type, *said_as(counter, command, key)):
-            return self.counter(counter)
-        return self._once((event_type,), counter, key, turn, carry_out)
-
-    def _once(
-        self,
-        event_types: tuple[str, ...],
-        counter: int,
-        key: str,
-        turn: int | None,
-        command: Callable[[int, str], None],
-    ) -> CounterView:
-        """Carry a command out unless this counter's ``key`` made its event already."""
-        if not any(self.engine.done(name, counter, key) for name in event_types):
-            now = self.engine.counters[counter].turn
-            if turn not in (None, now):
-                raise CommandRefused("expired", f"meant for turn {turn}; it is {now} now")
-            command(counter, key)
+        self._intents.carry_out(counter, command, key, turn)
         return self.counter(counter)
 
     def _asked(self, node: str, ask: Ask) -> Answer | None:

@@ -109,6 +109,19 @@ grant_table = Table(
     UniqueConstraint("node", "key", name="number_grant_key_once"),
 )
 
+command_table = Table(
+    "command",
+    metadata,
+    Column("counter", Integer, primary_key=True),
+    Column("command", String(16), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("code", String(32), nullable=False),  # "": there was nothing to do
+    Column("message", String(200), nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Index("command_by_time", "at"),
+)
+"""Answers to commands that made no event; the others' are in the ledger."""
+
 configuration_table = Table(
     "configuration",
     metadata,

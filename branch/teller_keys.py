@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from branch.commands import ENDINGS
 from branch.errors import NotStored
 from branch.queue import Counter, TicketPhase
 from branch.view import CommandRefused
@@ -29,8 +30,6 @@ from sync.pad_messages import KEY_LIFE_MS, TellerAnswer, TellerKey
 
 GUARD_MS = 400
 """A second "next" that meets a new meaning is an impatient finger, as on the teller's page."""
-ENDINGS = ("service.ended", "ticket.returned", "ticket.transferred")
-"""What "finish" may make: the visit's end, or its next part."""
 KEY_LENGTH = 80
 REMEMBERED = 256
 """Answers kept for keys that come again; far more than can be under way."""

@@ -108,6 +108,15 @@ class CommandRefused(Exception):
         self.code = code
 
 
+class UnknownCounter(LookupError):
+    """No such counter is configured; ``counters`` lists those that are."""
+
+    def __init__(self, counter: object, counters: tuple[int, ...]) -> None:
+        listed = ", ".join(map(str, counters))
+        super().__init__(f"there is no counter {counter}; the counters are {listed}")
+        self.counters = counters
+
+
 class Branch(Protocol):
     """What the pages need of the branch server. Every command is idempotent by ``key``: the same
     key, the same answer. One that was meant for another ``turn`` of the counter than there is now

@@ -14,7 +14,7 @@ import msgspec
 
 from sync import messages as m
 from sync import topics
-from sync.contract_examples import KIOSK, examples_of
+from sync.contract_examples import COMMANDER, KIOSK, examples_of
 from sync.contract_schema import (
     EVT,
     Schema,
@@ -34,7 +34,8 @@ server and head office (`{topics.HQ_FEED}`, the same messages, the branch is the
 
 The viewpoint is an application that talks to a branch. Operations with the tag `node` are those \
 of a kiosk, or of a branch server towards head office: `send` is what it publishes. Operations \
-with the tag `reader` are for whoever only listens.
+with the tag `reader` are for whoever only listens, those with the tag `commander` for whoever \
+commands the counters.
 
 Types are strict: a number in quotes is refused, and so is an integer with a decimal point. \
 Fields that a reader does not know are ignored and counted. An event of an unknown type is kept, \
@@ -45,7 +46,7 @@ nothing: an event is safe when the server's mark `hw` has passed it."""
 @dataclass(frozen=True, slots=True)
 class Channel:
     """One topic as the contract tells it. ``answer`` is the channel of the reply, ``matched_by``
-    where both say that they belong together.
+    where both say that they belong together. ``tag`` says whose viewpoint it is.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Channel:
     matched_by: str = ""
     to_hq: bool = False
     for_readers: bool = False
+    tag: str = "node"
 
 
 _BY_CORRELATION = "$message.header#/correlationData"
@@ -91,6 +93,16 @@ CHANNELS = (
         "res", topics.RES, True, (m.CommandResult,),
         "What became of a command, with its correlation data.",
         matched_by=_BY_CORRELATION,
+    ),
+    Channel(
+        "counterCmd", topics.COUNTER_CMD, True, (m.CounterCommand,),
+        "A counter is told to do something, with response topic and correlation data.",
+        answer="counterRes", matched_by=_BY_CORRELATION, tag="commander",
+    ),
+    Channel(
+        "counterRes", topics.COUNTER_RES, False, (m.CounterResult,),
+        "What became of it, with its correlation data.",
+        matched_by=_BY_CORRELATION, tag="commander",
     ),
     Channel(
         "ask", topics.ASK, True, (m.AskNumber, m.TellerKey),
@@ -128,6 +140,7 @@ CHANNELS = (
 )  # fmt: skip
 
 _PARAMETERS = {
+    "branch": "The name of the branch's server, a node's too.",
     "node": "The node's name: its MQTT user name and client id. a-z, 0-9 and `-`, at most 32.",
     "service": "The service's letter, as on a ticket.",
     "zone": "The zone of the lobby that a display shows.",
@@ -214,7 +227,7 @@ def _channel(channel: Channel, root: str) -> Schema:
 
 
 def _operations(channel: Channel, root: str) -> list[tuple[str, Schema]]:
-    """As a node, then as a reader where a reader may listen."""
+    """As a node (or as who commands), then as a reader where a reader may listen."""
     key = _key(channel, root)
     about: Schema = {
         "channel": _ref("channels", key),
@@ -224,7 +237,7 @@ def _operations(channel: Channel, root: str) -> list[tuple[str, Schema]]:
     }
     title = key[0].upper() + key[1:]
     action = "send" if channel.by_node else "receive"
-    as_node: Schema = {"action": action, **about, "tags": [{"name": "node"}]}
+    as_node: Schema = {"action": action, **about, "tags": [{"name": channel.tag}]}
     if channel.answer:
         as_node["reply"] = _reply(channel, root)
     found = [(f"{action}{title}", as_node)]
@@ -298,6 +311,7 @@ def _message(kind: type[msgspec.Struct]) -> Schema:
             example["headers"] = {"correlationData": example["payload"]["key"]}
         if channel.answer:
             mqtt["responseTopic"] = topics.RES.pattern
+            who = COMMANDER if channel.tag == "commander" else KIOSK
             for example in message["examples"]:
-                example["headers"]["responseTopic"] = topics.RES.of(node=KIOSK)
+                example["headers"]["responseTopic"] = topics.RES.of(node=who)
     return message

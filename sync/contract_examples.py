@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sync import counter_commands as c
 from sync import events as e
 from sync import messages as m
 from sync.configuration import (
@@ -20,7 +21,7 @@ from sync.configuration import (
 )
 from sync.identity import CHAIN_START, chain, uuid7
 
-KIOSK, BRANCH = "kiosk-1", "branch-1"
+KIOSK, BRANCH, COMMANDER = "kiosk-1", "branch-1", "desk-1"
 BEGAN_MS = 1_795_395_600_000
 _KIOSK_BOOT = "6f1c2a9e-4b0d-4a6e-9d53-0c1f5e7a2b44"
 _BRANCH_BOOT = "b9e0d7f2-1c35-4e8a-8f60-7d2a4c9b1e03"
@@ -197,6 +198,19 @@ SESSION: tuple[msgspec.Struct, ...] = (
     m.TellerAnswer(key="e66164084373532b:305419896:536870913", ok=True),
     m.TellerAnswer(
         key="e66164084373532b:305419896:536870914", ok=False, reason="nobody_waiting"
+    ),
+    m.CounterCommand(key="desk-1:17", counter=2, command=c.CallNext(), turn=41),
+    m.CounterCommand(
+        key="desk-1:18", counter=2, command=c.Transfer(service="B", back=True, note="form signed"),
+        expires_ms=BEGAN_MS + 71_000,
+    ),
+    m.CounterResult(
+        key="desk-1:17", ok=True, counter=2, command="call-next", event=AT_BRANCH[0].id,
+        ticket=_FIRST, number="A042",
+    ),
+    m.CounterResult(
+        key="desk-1:18", ok=False, code="no_ticket", message="no ticket is at counter 2",
+        counter=2, command="transfer",
     ),
     m.QueueState(service="A", waiting=4, wait_low_min=6, wait_high_min=11, ts=BEGAN_MS + 90_000),
     m.QueueState(

@@ -146,7 +146,8 @@ def _mended(schema: Any) -> Any:
         return [_mended(inner) for inner in schema]
     if not isinstance(schema, dict):
         return schema
-    mended = {key: _mended(value) for key, value in schema.items()}
+    # AsyncAPI's discriminator is another one; each alternative says its "type" itself.
+    mended = {key: _mended(value) for key, value in schema.items() if key != "discriminator"}
     if isinstance(mended.get("description"), str):
         mended["description"] = re.sub(r"\s+", " ", mended["description"]).replace("``", "`")
     if mended.get("contentEncoding") == "base64":

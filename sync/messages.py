@@ -11,6 +11,8 @@ import msgspec
 
 from sync.configuration import AppliedConfig as AppliedConfig
 from sync.configuration import DesiredConfig as DesiredConfig
+from sync.counter_messages import CounterCommand as CounterCommand
+from sync.counter_messages import CounterResult as CounterResult
 from sync.errors import BadMessage
 from sync.events import (
     EVENT_TYPES as EVENT_TYPES,
@@ -379,6 +381,8 @@ SessionMessage = (
     | AppliedConfig
     | TellerKey
     | TellerAnswer
+    | CounterCommand
+    | CounterResult
     | QueueState
     | BoardState
 )

@@ -10,10 +10,11 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter
 
 from branch.view import BoardView, Branch, CounterView
+from branch.view import UnknownCounter as UnknownCounter
+from sync.counter_messages import KEY_EXPECTED as KEY_EXPECTED
+from sync.counter_messages import KEY_LENGTH as KEY_LENGTH
 
 KEY_HEADER = "Idempotency-Key"
-KEY_LENGTH = 64
-KEY_EXPECTED = f"1 to {KEY_LENGTH} printable ASCII characters without blanks, new for each intent"
 
 TURN_HEADER = "Counter-Turn"
 
@@ -46,15 +47,6 @@ class Problem(msgspec.Struct, frozen=True):
 
     code: str
     message: str
-
-
-class UnknownCounter(LookupError):
-    """No such counter is configured; ``counters`` lists those that are."""
-
-    def __init__(self, counter: object, counters: tuple[int, ...]) -> None:
-        listed = ", ".join(map(str, counters))
-        super().__init__(f"there is no counter {counter}; the counters are {listed}")
-        self.counters = counters
 
 
 BAD_KEY = ResponseSpec(Problem, description="The Idempotency-Key is missing or malformed")

@@ -367,7 +367,9 @@ async def test_a_stale_command_is_expired_and_a_repeat_is_not(tmp_path: Path) ->
         assert error.value.code == "expired"
         # The answer was lost and the command comes again: that is no stale one.
         assert await branch.call_next(1, "k1", turn) == first
-        await branch.finish(1, "k2", first.turn)
+        with pytest.raises(CommandRefused, match="meant for turn 0"):
+            await branch.finish(1, "k2", first.turn)  # nor is it done after all by its repeat
+        await branch.finish(1, "k2-again", first.turn)
         with pytest.raises(CommandRefused, match="meant for turn"):
             await branch.perform(1, PauseCounter(), "k3", first.turn)
         await bench.restart()

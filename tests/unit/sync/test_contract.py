@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, cast, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 import pytest
@@ -45,6 +45,8 @@ def values(kind: Any, name: str = "", of: str = "") -> st.SearchStrategy[Any]:
     if special is not None:
         return special
     arguments = get_args(kind)
+    if get_origin(kind) is Annotated:
+        return annotated(arguments[0], arguments[1])
     if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
         return structs(kind)
     if kind is bool:
@@ -66,6 +68,16 @@ def values(kind: Any, name: str = "", of: str = "") -> st.SearchStrategy[Any]:
     if all(isinstance(one, str) for one in arguments):
         return st.sampled_from(arguments)
     return st.one_of(*(values(one) for one in arguments))
+
+
+def annotated(kind: Any, meta: msgspec.Meta) -> st.SearchStrategy[Any]:
+    """Values that keep the annotation's rule."""
+    if meta.pattern is not None:
+        most = meta.max_length or 999
+        return st.from_regex(meta.pattern, fullmatch=True).filter(lambda text: len(text) <= most)
+    if kind is float:
+        return st.floats(meta.ge, meta.le)
+    return st.text(min_size=meta.min_length or 0, max_size=meta.max_length)
 
 
 def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[msgspec.Struct]:
@@ -104,6 +116,8 @@ def places(kind: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...],
 
 def wrong_for(kind: Any) -> list[Any]:
     """Values of another type; 7.0 is left out: JSON Schema calls it an integer."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
     if kind is str:
         return [7, None, True, [], {}]
     if kind is int:

@@ -25,6 +25,11 @@ fn 8 (some makes know one, some the other); when it is back, ESC @ and a cut par
 the next slip. A printer that knows neither command prints the rest by itself after the fault; the
 cut still parts it, and the counter ``clear_unanswered`` shows that such a printer is fitted.
 
+A line that is still full of the slip's bytes brings the questions too late: somebody may have put
+in a new roll before the printer hears them, and its GS r would vouch for a slip of which one half
+fell out with the old roll. So the printer is told to name its faults by itself (GS a) behind the
+slip's ESC @, and a slip during which the paper ended is never PRINTED.
+
 GS r answers carry no number, so the driver counts those it is owed: a late one does not confirm
 the next slip. (GS ( H would number them; too few printers know it.)
 """
@@ -36,6 +41,7 @@ from enum import Enum, auto
 
 from hal.api import ByteLink, Health, HealthState, Paper, PrintResult, Slip
 from hal.drivers.escpos_codes import (
+    AUTOMATIC_STATUS_ON,
     CLEAR_BUFFERS,
     FEED_AND_CUT,
     INITIALISE,
@@ -45,7 +51,7 @@ from hal.drivers.escpos_codes import (
     encode,
 )
 from hal.drivers.escpos_line import PrinterLine
-from hal.drivers.escpos_status import Kind, cause_of, is_near_end
+from hal.drivers.escpos_status import Kind, cause_of, cause_of_automatic, is_near_end
 from hal.errors import DeviceSilent, LinkLost, LinkUnavailable
 
 POLL_S = 0.25
@@ -59,6 +65,7 @@ SETTLE_TIMEOUT_S = 3.0
 """Longest silence between two GS r answers of an online printer that works off its buffer."""
 
 NEAR_END = "paper_near_end"
+PAPER_OUT = "paper_out"
 UNREACHABLE_CAUSES = frozenset({"silent", "link_lost", "unavailable"})
 RECOVERABLE_CAUSES = frozenset({"cutter", "error"})
 """Faults that stay after they were put right, until the printer is told to recover."""
@@ -116,7 +123,7 @@ class EscposPrinter:
         self, slip: Slip, *, sending: Callable[[], bool] | None = None
     ) -> PrintResult:
         """Print one slip. Raises ValueError for text no printer can print, nothing for a fault."""
-        data = encode(slip, self._profile) + STATUS_IN_ORDER
+        data = encode(slip, self._profile, opening=AUTOMATIC_STATUS_ON) + STATUS_IN_ORDER
         async with self._lock:
             cause = await self._prepare()
             if cause:
@@ -228,7 +235,8 @@ class EscposPrinter:
             return "silent"
         if cause and cause != "silent":
             await self._clear()
-        return "" if self._is_confirmed() else cause
+        torn = cause == PAPER_OUT
+        return "" if self._is_confirmed() and not torn else cause
 
     async def _await_confirmation(self, line_s: float) -> str:
         while not self._is_confirmed():
@@ -237,6 +245,8 @@ class EscposPrinter:
                 _, cause = await self._ask(line_s)
                 if cause and not self._is_confirmed():
                     return cause
+            elif answer.kind is Kind.AUTOMATIC and (cause := cause_of_automatic(answer.data)):
+                return cause
         return ""
 
     def _is_confirmed(self) -> bool:

@@ -40,6 +40,7 @@ KANJI_ON, KANJI_OFF = b"\x1c&", b"\x1c."
 FEED_AND_CUT = b"\x1dVB" + bytes([CUT_FEED_DOTS])  # GS V 66 n: partial cut
 STATUS_IN_ORDER = b"\x1dr\x01"  # GS r 1: answered after everything sent before it was processed
 AUTOMATIC_STATUS_OFF = b"\x1da\x00"  # GS a 0
+AUTOMATIC_STATUS_ON = b"\x1da\x0e"  # GS a n: tells online/offline, errors and roll by itself
 ASK_STATUS = b"\x10\x04\x01\x10\x04\x02\x10\x04\x03\x10\x04\x04"  # DLE EOT 1..4, in real time
 CLEAR_BUFFERS = b"\x10\x05\x02\x10\x14\x08\x01\x03\x14\x01\x06\x02\x08"
 """DLE ENQ 2 (SNBC and others: recover, forget the buffer), then DLE DC4 fn 8 (Epson, Citizen)."""
@@ -102,9 +103,11 @@ def wrap(text: str, columns: int) -> list[str]:
     return lines
 
 
-def encode(slip: Slip, profile: Profile = PAPER_80) -> bytes:
-    """All bytes of ``slip``, from ESC @ to the cut. Raises ValueError for unprintable text."""
-    out = _Output(profile)
+def encode(slip: Slip, profile: Profile = PAPER_80, *, opening: bytes = b"") -> bytes:
+    """All bytes of ``slip``, from ESC @ to the cut; ``opening`` are commands behind ESC @. Raises
+    ValueError for unprintable text.
+    """
+    out = _Output(profile, opening)
     for item in slip.items:
         match item:
             case Text():
@@ -166,14 +169,14 @@ def _pieces(text: str) -> Iterator[str]:
 class _Output:
     """Collects bytes and sends a setting only when it changes."""
 
-    def __init__(self, profile: Profile) -> None:
+    def __init__(self, profile: Profile, opening: bytes) -> None:
         self._profile = profile
         self._size = (1, 1)
         self._bold = False
         self._align = Align.LEFT
         self._gap = 0  # line spacing last set, in dots
         width = profile.dots_wide - 2 * profile.margin_dots
-        self._bytes = bytearray(INITIALISE + KANJI_OFF)
+        self._bytes = bytearray(INITIALISE + opening + KANJI_OFF)
         # One motion unit is one dot, whatever the printer's own default is.
         self._bytes += b"\x1dP" + bytes([profile.dpi, profile.dpi])
         self._bytes += b"\x1dL" + profile.margin_dots.to_bytes(2, "little")

@@ -94,3 +94,17 @@ def cause_of(status: bytes) -> str:
 def is_near_end(status: bytes) -> bool:
     """Whether DLE EOT 4 says that the roll is nearly used up."""
     return bool(status[3] & 0x0C)
+
+
+def cause_of_automatic(status: bytes) -> str:
+    """Why the printer went offline, by its four bytes of automatic status; empty: it did not."""
+    printer, error, paper, _ = status
+    if printer & 0x20:
+        return "cover_open"
+    if paper & 0x0C:
+        return "paper_out"
+    if error & 0x08:
+        return "cutter"
+    if error & 0x60:
+        return "error"
+    return "offline" if printer & 0x08 else ""

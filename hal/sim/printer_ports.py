@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from hal.errors import LinkLost
-from hal.link import Descriptor, MemoryLink
+from hal.link import Descriptor
 from hal.sim.paper import PrintedSlip
 from hal.sim.printer import SimPrinter, Stream
 
@@ -34,6 +34,20 @@ class Port(Protocol):
 
     async def unplug(self) -> None:
         """Pull the cable; harmless when it is out."""
+
+
+class FarEnd(Stream, Protocol):
+    """The device's end of a memory pair, or something that stands before it."""
+
+    @property
+    def address(self) -> str:
+        """Its name."""
+
+    async def open(self) -> None:
+        """Plug it in."""
+
+    async def close(self) -> None:
+        """Pull it out; twice is harmless."""
 
 
 class PtyPrinter:
@@ -149,7 +163,7 @@ class _TcpStream:
 class MemoryPrinter:
     """The printer behind the device's end of a memory pair."""
 
-    def __init__(self, printer: SimPrinter, far: MemoryLink) -> None:
+    def __init__(self, printer: SimPrinter, far: FarEnd) -> None:
         self._printer = printer
         self._far = far
         self._task: asyncio.Task[None] | None = None

@@ -22,6 +22,7 @@ PROOFS = {
     "frames": "simulator.prove.frames",
     "updates": "simulator.prove.updates",
     "presses": "simulator.prove.presses",
+    "paper": "simulator.prove.paper",
 }
 """Name -> module with ``run(options, say) -> Proof``; its docstring says what it does."""
 

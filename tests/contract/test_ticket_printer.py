@@ -145,6 +145,23 @@ async def test_paper_torn_mid_slip_is_unknown_and_no_ghost_follows(rig: Rig):
     assert rig.pieces() == [("A001", False), ("A002", True)]
 
 
+async def test_a_new_roll_put_in_before_the_line_is_empty_does_not_make_a_slip_whole(plug: Plug):
+    # 9600 baud: the questions wait behind the slip, and the roll is new when they come.
+    rig = await plug(SimPrinter(bytes_per_s=960, clears=False))
+    torn = asyncio.Event()
+
+    def tear() -> None:
+        rig.sim.paper_out()
+        torn.set()
+
+    rig.sim.at_line(2, tear)
+    printing = asyncio.create_task(rig.printer.print_slip(slip("A001")))
+    await torn.wait()
+    rig.sim.load_paper()
+    assert await printing == PrintResult(Paper.UNKNOWN, "paper_out")
+    assert await rig.printer.print_slip(slip("A002")) == PRINTED
+
+
 async def test_cover_opened_mid_slip_leaves_scrap_that_is_cut_off(rig: Rig):
     rig.sim.at_line(5, rig.sim.open_cover)
     result = await rig.printer.print_slip(slip("A001"))

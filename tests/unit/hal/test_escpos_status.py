@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hal.drivers.escpos_status import BLOCK_LIMIT, AnswerDecoder, Kind, cause_of, is_near_end
+from hal.drivers.escpos_status import (
+    BLOCK_LIMIT,
+    AnswerDecoder,
+    Kind,
+    cause_of,
+    cause_of_automatic,
+    is_near_end,
+)
 
 FINE = bytes([0x12, 0x12, 0x12, 0x12])
 
@@ -61,3 +68,20 @@ def test_the_cause_is_named(status: bytes, cause: str):
 def test_near_end_is_seen():
     assert is_near_end(bytes([0x12, 0x12, 0x12, 0x1E]))
     assert not is_near_end(FINE)
+
+
+@pytest.mark.parametrize(
+    ("status", "cause"),
+    [
+        (b"\x10\x00\x00\x0f", ""),
+        (b"\x10\x00\x03\x0f", ""),  # near the end of the roll it still prints
+        (b"\x38\x00\x0f\x0f", "cover_open"),
+        (b"\x18\x00\x0f\x0f", "paper_out"),
+        (b"\x18\x08\x00\x0f", "cutter"),
+        (b"\x18\x20\x00\x0f", "error"),
+        (b"\x18\x40\x00\x0f", "error"),
+        (b"\x18\x00\x00\x0f", "offline"),
+    ],
+)
+def test_what_it_says_unasked_is_named(status: bytes, cause: str):
+    assert cause_of_automatic(status) == cause

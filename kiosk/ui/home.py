@@ -1,5 +1,7 @@
 """The first screen: one question, at most four services, one person."""
 
+from kivy.uix.widget import Widget
+
 from kiosk.ui import WindowError
 from kiosk.ui.controls import SECONDARY, Box, Icon, Kit, PushButton
 from kiosk.ui.page import (
@@ -36,6 +38,10 @@ class HomePage(Page):
         self._header = HeaderBand(self)
         if band:
             self._add_band()
+        # Places of their own, so that keys reach services and person before the row below.
+        self._services, self._persons = Widget(size=(0, 0)), Widget(size=(0, 0))
+        self.add_widget(self._services)
+        self.add_widget(self._persons)
         self._tiles = [ServiceButton(kit, box) for box in self._tile_boxes()]
         self._person = PersonButton(kit, self._person_box())
         if self.large:
@@ -116,11 +122,11 @@ class HomePage(Page):
         if self._band:
             self._write_band(view)
         for number, control in enumerate(self._tiles):
-            self._present(control, number < len(services))
+            self._present(control, self._services, number < len(services))
             if number < len(services):
                 tile = services[number]
                 control.show(tile, view.language, self._words(tile))
-        self._present(self._person, bool(persons))
+        self._present(self._person, self._persons, bool(persons))
         if persons:
             self._write_person(persons[0], online=view.online)
         for button in self._bottom:
@@ -149,8 +155,9 @@ class HomePage(Page):
             return WaitWords(NOBODY, reason, "", reason)
         return wait_words(self.kit.catalogue, self.language, tile.wait, large=self.large)
 
-    def _present(self, control: ServiceButton | PersonButton, wanted: bool) -> None:
+    def _present(self, control: ServiceButton | PersonButton, place: Widget, wanted: bool) -> None:
         if wanted and control.parent is None:
-            self.add_widget(control)
+            place.add_widget(control)
         elif not wanted and control.parent is not None:
-            self.remove_widget(control)
+            control.cancel()
+            place.remove_widget(control)

@@ -1,6 +1,7 @@
 """The number is valid, the slip did not come: it stays until the customer confirms it."""
 
 from kivy.graphics import Color, InstructionGroup, Rectangle
+from kivy.uix.widget import Widget
 
 from kiosk.ui.controls import PRIMARY, SECONDARY, Box, Kit, PushButton
 from kiosk.ui.drawing import Panel
@@ -111,6 +112,8 @@ class NoSlipPage(Page):
             PushButton(kit, acknowledge, ack, look, px=px, icon="check", icon_px=icon_px, gap=20)
         )
         icon = _ICONS[CONTROL_REPRINT] if self.large else ""
+        self._again_place = Widget(size=(0, 0))  # before the row, for keys and for reading
+        self.add_widget(self._again_place)
         self._again = PushButton(kit, CONTROL_REPRINT, again, SECONDARY, px=again_px, icon=icon)
         each = (WIDTH - GAP * (len(row) - 1)) / max(len(row), 1)
         self._row = [
@@ -151,10 +154,10 @@ class NoSlipPage(Page):
 
     def _present(self, control: PushButton, wanted: bool) -> None:
         if wanted and control.parent is None:
-            self.add_widget(control)
+            self._again_place.add_widget(control)
         elif not wanted and control.parent is not None:
             control.cancel()
-            self.remove_widget(control)
+            self._again_place.remove_widget(control)
 
     def _write_large(self, title: str, has_code: bool) -> None:
         self._title.write(title)

@@ -76,8 +76,8 @@ class Page(Widget):
         return say(self.kit.catalogue, self.language, key, large=self.large, **values)
 
     def controls(self) -> list[Control]:
-        """The targets that are on the page now."""
-        return [child for child in reversed(self.children) if isinstance(child, Control)]
+        """The targets that are on the page now, in the order of reading and of the keys."""
+        return [child for child in self.walk(restrict=True) if isinstance(child, Control)]
 
     def update(self, view: Any) -> None:
         """Write the texts of the page's kind of view."""

@@ -23,6 +23,7 @@ PROOFS = {
     "updates": "simulator.prove.updates",
     "presses": "simulator.prove.presses",
     "paper": "simulator.prove.paper",
+    "kiosk": "simulator.prove.kiosk",
 }
 """Name -> module with ``run(options, say) -> Proof``; its docstring says what it does."""
 

@@ -13,7 +13,7 @@ from kiosk.ui.tokens import CAPITAL_EM, Metrics
 from kiosk.ui.touch import TouchGuard
 from kiosk.ui.waits import NOBODY, wait_words
 from kiosk.view import Wait
-from tests.ui import views
+from simulator.prove import kiosk_screens as views
 
 CATALOGUE = Catalogue.load()
 

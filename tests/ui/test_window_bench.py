@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.ui import views
+from simulator.prove import kiosk_screens as views
 from tests.ui.kiosk_process import ROOT, KioskProcess
 
 pytestmark = pytest.mark.window

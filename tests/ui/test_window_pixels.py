@@ -9,7 +9,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFont
 from kiosk.ui import fonts
 from kiosk.ui.tokens import CAPITAL_EM, LEAST_CAPITAL_MM
 from kiosk.view import Printing
-from tests.ui import views
+from simulator.prove import kiosk_screens as views
 from tests.ui.kiosk_process import KioskProcess
 
 pytestmark = pytest.mark.window

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from kiosk.view import Printing, Wait
-from tests.ui import views
+from simulator.prove import kiosk_screens as views
 from tests.ui.kiosk_process import KioskProcess, middle
 
 pytestmark = pytest.mark.window

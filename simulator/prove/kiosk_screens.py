@@ -1,6 +1,11 @@
-"""The views that the window tests show: one moment, 10:24, in each language."""
+"""Every screen of the kiosk, and every state of it that lays out differently: one moment, 10:24.
 
-from dataclasses import replace
+The window tests and ``lobby prove kiosk`` show these.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 from kiosk.view import (
     Header,
@@ -13,6 +18,7 @@ from kiosk.view import (
     View,
     Wait,
 )
+from simulator.prove.kiosk_measure import Limits
 
 LARGE = ((1080, 1920), 0.2479)
 SMALL = ((1280, 800), 0.16996)
@@ -28,7 +34,9 @@ WAIT = Wait(6, 15, 25)
 COVERED = Wait(6, 15, 25, covered=True)
 
 
-def _tile(letter: str, zh: str, zh_examples: str, en: str, en_examples: str, wait: Wait):
+def _tile(
+    letter: str, zh: str, zh_examples: str, en: str, en_examples: str, wait: Wait
+) -> ServiceTile:
     short = {"en": "Cards"} if letter == "B" else {}
     names, examples = {"zh_CN": zh, "en": en}, {"zh_CN": zh_examples, "en": en_examples}
     return ServiceTile(letter, names, examples, wait, short=short)
@@ -74,7 +82,7 @@ def _unknown(tile: ServiceTile) -> ServiceTile:
     return replace(tile, wait=Wait())
 
 
-def home(language: str, **changes) -> HomeView:
+def home(language: str, **changes: Any) -> HomeView:
     return HomeView(language, HEADER, **{"tiles": (*TILES, PERSON), **changes})
 
 
@@ -128,3 +136,30 @@ def gallery(language: str) -> dict[str, View]:
         "out-of-service": out_of_service(language),
         "out-of-service-fault": out_of_service(language, "journal_unreadable"),
     }
+
+
+LANGUAGES = ("zh_CN", "en")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One screen to measure, and what its mode promises."""
+
+    name: str
+    mode: str
+    language: str
+    view: View
+    limits: Limits
+
+    @property
+    def file(self) -> str:
+        """The name of its marked picture, without suffix."""
+        return f"{self.name}-{self.mode}-{self.language}"
+
+
+def shots() -> Iterator[Shot]:
+    """Every screen in every mode and language."""
+    for language in LANGUAGES:
+        for name, view in gallery(language).items():
+            limits = Limits(person=isinstance(view, HomeView) and name != "home-two")
+            yield Shot(name, "plain", language, view, limits)

@@ -1,0 +1,112 @@
+"""The kiosk's window in a process of its own, measured screen by screen (``lobby prove kiosk``).
+
+Kivy allows one window in a process, so each size has its own. For every screen one JSON line goes
+to standard output: ``{"screen": "home zh_CN", "faults": [...], "target_mm": 31.2, ...}``; a screen
+with faults is written to ``--out`` as a marked picture.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from PIL import Image
+
+from kiosk.catalogue import Catalogue
+from kiosk.ui import tokens
+from kiosk.ui.window import KioskWindow
+from simulator.prove import kiosk_screens as screens
+from simulator.prove.kiosk_measure import marked, measure
+
+SPOILS = ("target", "contrast", "translation")
+ALIKE_S = 0.3
+"""How long a screen is waited for that describes like the one before it."""
+
+
+def shrink_a_button() -> None:
+    """Draw the row under the services too small; the window is open, no page is built yet."""
+    from kiosk.ui import home
+
+    class Shrunk(home.HomePage):
+        def _bottom_button(self, control_id, box):  # type: ignore[no-untyped-def]
+            x, y, _, _ = box
+            return super()._bottom_button(control_id, (x, y, 76, 76))
+
+    home.HomePage = Shrunk  # type: ignore[misc]
+
+
+def catalogue(without_translation: bool) -> Catalogue:
+    """The kiosk's words; one of them in the wrong language if asked for."""
+    words = Catalogue.load()
+    texts = {
+        language: {key: words.template(language, key) for key in words.keys}
+        for language in words.languages
+    }
+    if without_translation:
+        texts["en"]["home.title"] = texts["en"]["home.title.small"] = texts["zh_CN"]["home.title"]
+    return Catalogue(texts)
+
+
+def pixels(window: KioskWindow, path: Path) -> Image.Image:
+    """What the window shows."""
+    window.screenshot(path)
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+async def drive(window: KioskWindow, pitch_mm: float, out: Path, only: set[str]) -> None:
+    """Show, measure and report every screen; then close the window."""
+    try:
+        window.show(screens.out_of_service("en"))
+        await window.first_frame.wait()
+        with tempfile.TemporaryDirectory(prefix="lobby-gate-") as folder:
+            for shot in screens.shots():
+                if only and shot.name not in only:
+                    continue
+                revision = window.describe()["revision"]
+                window.show(shot.view)
+                described = await window.describe_after(revision, ALIKE_S)
+                picture = pixels(window, Path(folder) / "screen.png")
+                found = measure(described, picture, pitch_mm, shot.limits)
+                if found.faults:
+                    marked(picture, found.faults).save(out / f"{shot.file}.png")
+                line = {"screen": shot.name, "mode": shot.mode, "language": shot.language}
+                sys.stdout.write(json.dumps({**line, **asdict(found)}, ensure_ascii=False) + "\n")
+                sys.stdout.flush()
+    finally:
+        window.stop()
+
+
+async def main() -> None:
+    """Open the window of ``--size`` and measure."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--size", required=True, choices=sorted(screens.SIZES))
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--spoil", default="", choices=("", *SPOILS))
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    size, pitch_mm = screens.SIZES[options.size]
+    if options.spoil == "contrast":
+        tokens.MUTED = tokens.colour("#8A959D")
+    window = KioskWindow(
+        size=size,
+        pixel_pitch_mm=pitch_mm,
+        catalogue=catalogue(options.spoil == "translation"),
+        on_control=lambda control, touch: None,
+    )
+    if options.spoil == "target":
+        shrink_a_button()
+    out = options.out / options.size
+    out.mkdir(parents=True, exist_ok=True)
+    only = {name for name in options.only.split(",") if name}
+    driving = asyncio.create_task(drive(window, pitch_mm, out, only))
+    await window.run()
+    await driving
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    sys.exit(0)

@@ -79,17 +79,129 @@ def kiosk(config: ConfigFile) -> None:
     raise typer.Exit(run(config, _version()))
 
 
-@app.command()
-def branch(config: ConfigFile) -> None:
-    """Run a branch server: queue, lobby board, teller pages.
+branch_app = typer.Typer(
+    invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
+account_app = typer.Typer(no_args_is_help=True)
+branch_app.add_typer(account_app, name="account")
+app.add_typer(branch_app, name="branch")
+
+AccountName = Annotated[
+    str, typer.Argument(metavar="NAME", help="What is typed at sign-in; not a person's name.")
+]
+
+
+@branch_app.callback()
+def branch(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            help="The TOML file that describes this installation; deploy/ has samples.",
+        ),
+    ] = None,
+) -> None:
+    """Run a branch server: queue, lobby board, teller pages; or keep its accounts.
 
     \b
-    Example:
+    Examples:
       lobby branch --config /etc/lobby/branch.toml
+      lobby branch account add teller-1 --role teller --config /etc/lobby/branch.toml
     """
+    if context.invoked_subcommand is not None:
+        return
+    if config is None:
+        raise typer.BadParameter("missing; lobby branch --config FILE", param_hint="--config")
     from branch.cli import main as run
 
     raise typer.Exit(run(config, _version()))
+
+
+@account_app.callback()
+def account() -> None:
+    """Who may sign in to the branch server's pages and API, and as what.
+
+    Run it as the server's user. A running server knows of each change at once.
+
+    \b
+    Examples:
+      lobby branch account add chief --role admin -c /etc/lobby/branch.toml
+      lobby branch account list -c /etc/lobby/branch.toml
+    """
+
+
+@account_app.command("add")
+def account_add(
+    name: AccountName,
+    config: ConfigFile,
+    role: Annotated[
+        str, typer.Option(metavar="ROLE", help="teller, manager, technician or admin.")
+    ],
+) -> None:
+    """Make an account; its password is generated and shown once.
+
+    \b
+    Example:
+      lobby branch account add teller-1 --role teller -c /etc/lobby/branch.toml
+    """
+    from branch.access.cli import add
+
+    raise typer.Exit(add(config, name, role))
+
+
+@account_app.command("token")
+def account_token(name: AccountName, config: ConfigFile) -> None:
+    """Make a token by which a program acts for an account; it is shown once.
+
+    \b
+    Example:
+      lobby branch account token prometheus -c /etc/lobby/branch.toml
+    """
+    from branch.access.cli import token
+
+    raise typer.Exit(token(config, name))
+
+
+@account_app.command("list")
+def account_list(config: ConfigFile) -> None:
+    """List names, roles, and what the ledger calls them.
+
+    \b
+    Example:
+      lobby branch account list -c /etc/lobby/branch.toml
+    """
+    from branch.access.cli import listing
+
+    raise typer.Exit(listing(config))
+
+
+@account_app.command("reset")
+def account_reset(name: AccountName, config: ConfigFile) -> None:
+    """Give an account a new password; its sessions and tokens end.
+
+    \b
+    Example:
+      lobby branch account reset teller-1 -c /etc/lobby/branch.toml
+    """
+    from branch.access.cli import reset
+
+    raise typer.Exit(reset(config, name))
+
+
+@account_app.command("remove")
+def account_remove(name: AccountName, config: ConfigFile) -> None:
+    """Remove an account; its sessions and tokens end.
+
+    \b
+    Example:
+      lobby branch account remove teller-1 -c /etc/lobby/branch.toml
+    """
+    from branch.access.cli import remove
+
+    raise typer.Exit(remove(config, name))
 
 
 @app.command()

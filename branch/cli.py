@@ -11,6 +11,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.access.accounts import Accounts
 from branch.announcer import Announcer, build_speaker
 from branch.config import BranchConfig, read
 from branch.configuration import Wanted, read_wanted
@@ -21,6 +22,7 @@ from branch.service import BranchService
 from branch.store import Store
 from branch.web.app import create_app
 from branch.web.server import bind, serve
+from branch.web.sign_in import SignIn
 from hal.errors import UnknownBackend
 from sync.clock import system_clock
 from sync.errors import SyncError
@@ -46,6 +48,7 @@ async def run(config_path: Path, version: str) -> None:
         open_parts.callback(listener.close)
         store = Store(config.database)
         open_parts.callback(store.close)
+        sign_in = build_sign_in(config, config_path, open_parts)
         relay = build_relay(config, store, version, open_parts)
         service = build_service(config, store, version, relay, wanted)
         stop = asyncio.Event()
@@ -62,7 +65,29 @@ async def run(config_path: Path, version: str) -> None:
             await relay.open()
         log.info("branch.ready", url=f"http://{http.host}:{port}/", database=store.name)
         _say_where(config, port)
-        await serve(create_app(service, version=version), listener, stop=stop)
+        app = create_app(service, version=version, sign_in=sign_in)
+        await serve(app, listener, stop=stop)
+
+
+def build_sign_in(
+    config: BranchConfig, config_path: Path, open_parts: contextlib.AsyncExitStack
+) -> SignIn | None:
+    """Who may do what, unless the configuration opens everything; its file is closed with
+    ``open_parts``. Raises AccessUnusable.
+    """
+    if not config.access.enabled:
+        log.warning("access.off", hint="whoever reaches the port may call, see and change all")
+        return None
+    accounts = Accounts(Path(config.access.accounts))
+    open_parts.callback(accounts.close)
+    if not accounts.all():
+        print(
+            "nobody can sign in yet; make the first account:"
+            f" lobby branch account add NAME --role admin --config {config_path}",
+            file=sys.stderr,
+            flush=True,
+        )
+    return SignIn(accounts, config.access, system_clock())
 
 
 async def announce(

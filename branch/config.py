@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from branch.access.config import AccessConfig, access_problems
 from branch.announce_config import AnnouncementsConfig, announcement_problems
 from branch.calling_config import (
     SEGMENTS as SEGMENTS,
@@ -98,6 +99,7 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rating_window_s: float = 10.0
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
+    access: AccessConfig = AccessConfig()
 
 
 def read(path: Path) -> BranchConfig:
@@ -119,7 +121,10 @@ def read(path: Path) -> BranchConfig:
         firmware_key=str(folder / config.updates.firmware_key),
         bundles=[str(folder / bundle) for bundle in config.updates.bundles],
     )
-    return msgspec.structs.replace(config, database=database, hq=hq, updates=updates)
+    access = msgspec.structs.replace(config.access, accounts=str(folder / config.access.accounts))
+    return msgspec.structs.replace(
+        config, database=database, hq=hq, updates=updates, access=access
+    )
 
 
 def check(config: BranchConfig, path: str) -> None:
@@ -130,6 +135,7 @@ def check(config: BranchConfig, path: str) -> None:
         *_counters(config),
         *_calling(config),
         *announcement_problems(config.announcements),
+        *access_problems(config.access),
     )
     for key, problem in problems:
         raise SettingsError(f"{path}: {key}: {problem}")

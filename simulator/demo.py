@@ -29,6 +29,7 @@ from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TRAY_FILE, PtyPrinter, SlipTray
 from hal.sim.speaker import SpeakerBench
 from simulator import branch_plan, report
+from simulator.demo_accounts import GUEST, make_accounts
 from simulator.errors import MissingProgram, NotStarted
 from simulator.hearing import count_announcements
 from simulator.mosquitto import Mosquitto
@@ -176,7 +177,10 @@ class Demo:
         self, places: branch_plan.Places, parts: Parts, benches: _Benches, callers: _Benches
     ) -> Audit:
         folder, options = places.folder, self.options
+        accounts = await asyncio.to_thread(make_accounts, folder)
         url, server = await self._start_branch(places, parts)
+        if not options.headless:
+            self.say(f"sign in  {GUEST}, password {accounts.password}")
         display = None if options.headless else os.environ.get("DISPLAY")
         size = branch_plan.LARGE if display is None else branch_plan.SMALL
         if display is None:
@@ -204,6 +208,7 @@ class Demo:
             seed=options.seed,
             minutes=options.minutes,
             callers=callers,
+            token=accounts.token,
         )
         plan_file = folder / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))

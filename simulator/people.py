@@ -61,7 +61,8 @@ CLOSING_S = 1_200.0
 
 class Plan(msgspec.Struct, frozen=True):
     """What the demo tells its people. ``mix`` is visitors by service letter; ``minutes`` None:
-    until told to stop. ``callers`` are the pads of the tellers that have one, by counter.
+    until told to stop. ``callers`` are the pads of the tellers that have one, by counter. The
+    tellers at pages act by ``token``.
     """
 
     bench: str
@@ -77,6 +78,7 @@ class Plan(msgspec.Struct, frozen=True):
     seed: int
     minutes: float | None = None
     callers: dict[int, tuple[str, str]] = {}
+    token: str = ""
 
 
 class People:
@@ -331,7 +333,8 @@ class People:
 async def live(plan: Plan) -> None:
     """Play the plan; SIGTERM closes the doors. Raises SimulatorError."""
     screen = await Screen.connect(Path(plan.bench), 60.0)
-    async with httpx.AsyncClient(timeout=10, trust_env=False) as http:
+    headers = {"Authorization": f"Bearer {plan.token}"} if plan.token else {}
+    async with httpx.AsyncClient(timeout=10, trust_env=False, headers=headers) as http:
         people = People(plan, screen, http)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, people.close_doors)

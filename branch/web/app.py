@@ -36,6 +36,7 @@ from branch.web.desk_api import desk_routes
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
 from branch.web.shell import Shell
+from branch.web.sign_in import ACCESS_HANDLERS, SignIn, check_routes
 from branch.web.words import WORDS, words_for
 
 HERE = Path(__file__).parent
@@ -59,12 +60,14 @@ def create_app(
     refresh_s: float = REFRESH_S,
     keep_alive_s: float = KEEP_ALIVE_S,
     max_streams: int = MAX_STREAMS,
+    sign_in: SignIn | None = None,
 ) -> Litestar:
     """The web application over ``branch``.
 
     ``version`` stands in the API description and makes open pages load anew after an update.
     ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
-    registry. The application itself starts and ends the watcher of the branch.
+    registry. The application itself starts and ends the watcher of the branch. ``sign_in`` lets in
+    whom the permission table lets in; without it everything is open. Raises RouteNotInTable.
     """
     registry = CollectorRegistry() if registry is None else registry
     feed = Feed(
@@ -84,12 +87,14 @@ def create_app(
             *_operation_routes(branch, feed, version, registry),
             api_routes(branch),
             desk_routes(branch),
+            *(sign_in.routes() if sign_in else ()),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],
                 cache_control=CacheControlHeader(no_cache=True),
             ),
         ],
+        guards=[sign_in.guard] if sign_in else [],
         lifespan=[_watching(feed)],
         template_config=TemplateConfig(directory=HERE / "templates", engine=JinjaTemplateEngine),
         openapi_config=OpenAPIConfig(
@@ -111,8 +116,10 @@ def create_app(
             UnknownCounter: _unknown_counter,
             ValidationException: _invalid,
             HTTPException: _http_problem,
+            **ACCESS_HANDLERS,
         },
     )
+    check_routes(app)
     app.state.feed = feed
     app.asgi_handler = Shell(app.asgi_handler, registry)
     return app
@@ -140,7 +147,7 @@ def _report_end(watcher: asyncio.Task[None]) -> None:
 
 
 def _page_routes(branch: Branch, version: str, stale_s: float) -> list[HTTPRouteHandler]:
-    @get("/", media_type=MediaType.HTML, include_in_schema=False)
+    @get(["/", "/board"], media_type=MediaType.HTML, include_in_schema=False)
     async def board(lang: Language = "zh") -> Template:
         view, words = branch.board(), words_for(lang)
         context = {

@@ -2,7 +2,9 @@
 counter itself.
 """
 
-from litestar import Router, post
+from typing import Any
+
+from litestar import Request, Router, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody
@@ -32,6 +34,7 @@ from branch.web.api import (
     Turn,
     known_counter,
 )
+from branch.web.person import signed
 
 _REFUSED = ResponseSpec(
     Problem,
@@ -71,9 +74,11 @@ def _route(branch: Branch, kind: type[Command], summary: str) -> HTTPRouteHandle
         counter: CounterNumber,
         data: JSONBody[kind],  # type: ignore[valid-type]
         idempotency_key: IdempotencyKey,
+        request: Request[Any, Any, Any],
         turn: Turn = None,
     ) -> CounterView:
-        return await branch.perform(known_counter(branch, counter), data, idempotency_key, turn)
+        command = signed(data, request)
+        return await branch.perform(known_counter(branch, counter), command, idempotency_key, turn)
 
     return post(
         f"/{name}",

@@ -19,6 +19,8 @@ from typing import Any
 import httpx
 import pytest
 
+from branch.access.accounts import Accounts
+from branch.access.roles import Role
 from branch.store import Store
 from sync.inbox import Inbox
 from sync.messages import decode_event
@@ -77,6 +79,15 @@ def fill(folder: Path, people: int) -> None:
             taken = Inbox().accept(connection, "kiosk-1", burst, now)
             store.project(connection, taken.new)
     store.close()
+
+
+def let_in(folder: Path) -> dict[str, str]:
+    """What the tellers show the server with each request, of this life and the next."""
+    accounts = Accounts(folder / "access.db")
+    accounts.add("tellers", Role.TELLER, "no password", 0)
+    token = accounts.add_program("tellers", 0)
+    accounts.close()
+    return {"Authorization": f"Bearer {token}"}
 
 
 class Hall:
@@ -177,7 +188,10 @@ async def open_hall(folder: Path, people: int) -> AsyncIterator[Hall]:
 async def test_a_killed_server_calls_nobody_twice_and_loses_nobody(
     tmp_path: Path, people: int, kills: int
 ) -> None:
-    async with open_hall(tmp_path, people) as hall, httpx.AsyncClient(timeout=30) as client:
+    async with (
+        open_hall(tmp_path, people) as hall,
+        httpx.AsyncClient(timeout=30, headers=let_in(tmp_path)) as client,
+    ):
         tellers = [asyncio.create_task(hall.teller(n, client)) for n in COUNTERS]
         for number in range(1, kills + 1):
             while sum(hall.served.values()) < people * number // (kills + 1):

@@ -11,6 +11,7 @@ function follow(address, name, onData, onLink) {
   source.onerror = () => {
     onLink(false);
     if (source.readyState === EventSource.CLOSED) {
+      document.dispatchEvent(new Event("stream-refused"));
       setTimeout(() => follow(address, name, onData, onLink), RECONNECT_MS);
     }
   };

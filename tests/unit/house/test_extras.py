@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 KIOSK_ONLY = ("kivy", "serial", "babel", "PIL", "fontTools", "segno")
-BRANCH_ONLY = ("sqlalchemy", "litestar", "uvicorn", "jinja2", "prometheus_client")
+BRANCH_ONLY = ("sqlalchemy", "litestar", "uvicorn", "jinja2", "prometheus_client", "argon2")
 SIMULATOR_ONLY = ("httpx",)
 
 

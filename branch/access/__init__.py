@@ -1,0 +1,1 @@
+"""Who may do what on the branch server's pages and API: roles, accounts, sessions, throttle."""

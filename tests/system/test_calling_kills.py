@@ -12,7 +12,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +104,11 @@ class Hall:
         self.kills = 0
 
     async def start(self) -> None:
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, str(ROOT / "lobby.py"), "branch", "--config", str(self.config),
-            stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL, cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
-        )  # fmt: skip
+        with self.config.with_suffix(".log").open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, str(ROOT / "lobby.py"), "branch", "--config", str(self.config),
+                stdout=log, stderr=log, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)},
+            )  # fmt: skip
 
     async def kill(self) -> None:
         assert self.process is not None
@@ -168,11 +168,15 @@ class Hall:
                 self.served[called] += 1
 
 
-@asynccontextmanager
-async def open_hall(folder: Path, people: int) -> AsyncIterator[Hall]:
+def open_hall(folder: Path, people: int) -> AbstractAsyncContextManager[Hall]:
     fill(folder, people)
     port = free_port()
-    hall = Hall(configure(folder, port), port, people)
+    return open_server(configure(folder, port), port, people)
+
+
+@asynccontextmanager
+async def open_server(config: Path, port: int, people: int = 0) -> AsyncIterator[Hall]:
+    hall = Hall(config, port, people)
     await hall.start()
     try:
         yield hall

@@ -98,6 +98,16 @@ HOMES: dict[Role, tuple[str, ...]] = {
 """Where a role begins: the first page of these that this server has."""
 
 
+def table_text(table: Iterable[Row] = TABLE) -> str:
+    """The table as docs/access.md shows it (Markdown)."""
+    lines = ["| | | anyone | " + " | ".join(Role) + " |", "|---|---|" + "---|" * (len(Role) + 1)]
+    for row in table:
+        marks = ["" if row.roles is None or role not in row.roles else "yes" for role in Role]
+        anyone = "yes" if row.roles is None else ""
+        lines.append(f"| {row.method} | `{row.path}` | " + " | ".join([anyone, *marks]) + " |")
+    return "\n".join(lines) + "\n"
+
+
 class RouteNotInTable(LookupError):
     """A route that no row, or more than one, speaks of; the message says where to add it."""
 

@@ -34,6 +34,7 @@ from branch.web.api import (
 )
 from branch.web.desk_api import desk_routes
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
+from branch.web.open_streams import OpenStreams
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
 from branch.web.shell import Shell
 from branch.web.sign_in import ACCESS_HANDLERS, SignIn, check_routes
@@ -121,7 +122,7 @@ def create_app(
     )
     check_routes(app)
     app.state.feed = feed
-    app.asgi_handler = Shell(app.asgi_handler, registry)
+    app.asgi_handler = Shell(OpenStreams(app.asgi_handler), registry)
     return app
 
 

@@ -37,6 +37,7 @@ from branch.web.access_errors import (
     WrongSecret,
 )
 from branch.web.api import Problem
+from branch.web.open_streams import watch_session
 from branch.web.person import Person, note_person, person_of
 from branch.web.words import words_for
 from sync.clock import Clock
@@ -128,6 +129,7 @@ class SignIn:
                 raise CsrfMissing
             log.info("access.acts", who=person.account, method=method, path=scope["path"])
         note_person(connection, person)
+        watch_session(scope, lambda: self._person(connection, "GET", "/events/") == person)
 
     def _person(self, connection: _Connection, method: str, path: str) -> Person | None:
         if (header := connection.headers.get("Authorization")) is not None:

@@ -166,6 +166,7 @@ _TEXTS = {
     "sign_in.csrf": ("这一页太旧了，请刷新后再登录。", "This page is too old. Load it anew."),
     "sign_in.unsent": ("没有送到服务器，请再试。", "The server did not answer. Try again."),
     "sign_out": ("退出", "Sign out"),
+    "sign_out.everywhere": ("在所有设备上退出", "Sign out everywhere"),
     "not_allowed.title": ("这个帐号不能看这一页", "This account may not see this page"),
     "not_allowed.role": ("现在登录的是：{role}", "You are signed in as: {role}"),
     "not_allowed.again": ("换个帐号登录", "Sign in as somebody else"),

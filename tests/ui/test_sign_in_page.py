@@ -35,7 +35,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def there(tmp_path: Path) -> AsyncIterator[House]:
-    with house(tmp_path, branch=ToyBranch()) as found:
+    with house(tmp_path, branch=ToyBranch(), keep_alive_s=0.2) as found:
         yield found
 
 
@@ -109,6 +109,22 @@ async def test_a_session_that_is_over_leads_to_the_sign_in_and_back(
     await page.wait_for_url(f"{site.url}/counter/1")
 
 
+async def test_a_page_that_only_looks_is_shown_out_as_well(site: Site, there: House) -> None:
+    page = await site.open("/counter/1", DESK)
+    await type_in(page, "teller-1")
+    await page.wait_for_url(f"{site.url}/counter/1")
+    board = await site.open("/", DESK)
+    other = await site.open("/counter", NARROW)
+    await type_in(other, "teller-1")
+    await other.wait_for_url(f"{site.url}/counter")
+    await other.focus("[data-sign-out=-everywhere]")
+    await other.keyboard.press("Enter")
+    await page.wait_for_url("**/sign-in?next=%2Fcounter%2F1")
+    assert there.app.state.feed.open_streams == 1  # the board's
+    site.branch.announce("A035", 1, "10:24")
+    await see(board, "#number", "A035")
+
+
 async def test_signing_out_by_keyboard(site: Site) -> None:
     page = await site.open("/counter", DESK)
     await type_in(page, "manager-1")
@@ -153,7 +169,7 @@ async def test_the_pages_behind_it_have_room_for_the_name(
         await type_in(page, "teller-1")
         await page.wait_for_selector("[data-sign-out]")
         assert await width(page) == size["width"]
-        box = await page.locator("[data-sign-out]").bounding_box()
+        box = await page.locator("[data-sign-out]").first.bounding_box()
         assert box is not None
         assert box["height"] >= TARGET_PX
         if PICTURES:

@@ -26,7 +26,8 @@ window.fetch = async (address, options = {}) => {
 
 document.addEventListener("stream-refused", () => void fetch("/api/me").catch(() => {}));
 document.addEventListener("click", async (event) => {
-  if (!event.target.closest("[data-sign-out]")) return;
-  await fetch("/api/sign-out", { method: "POST" });
+  const button = event.target.closest("[data-sign-out]");
+  if (!button) return;
+  await fetch(`/api/sign-out${button.dataset.signOut}`, { method: "POST" });
   signInAgain();
 });

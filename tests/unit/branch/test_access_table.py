@@ -9,7 +9,9 @@ from litestar import Litestar, get
 from litestar.testing import AsyncTestClient
 
 from branch.access.roles import TABLE, Role, RouteNotInTable, Row, row_of
+from branch.web.app import create_app
 from branch.web.sign_in import check_routes
+from tests.ui.web_branch import ToyBranch
 from tests.unit.branch.access_house import House, house
 
 FILLED = {"counter": "1", "name": "1", "file_path": "staff.css", "path": "x", "n": "1"}
@@ -104,6 +106,18 @@ def test_a_route_without_a_row_stops_the_start(path: str) -> None:
 
     with pytest.raises(RouteNotInTable, match=rf"GET {path} has no row .*access/roles.py"):
         check_routes(Litestar([forgotten], openapi_config=None))
+
+
+def test_the_application_itself_does_not_start_with_such_a_route(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    @get("/nobody/thought")
+    async def forgotten() -> str:
+        return ""
+
+    monkeypatch.setattr("branch.web.app.desk_routes", lambda _: forgotten)
+    with pytest.raises(RouteNotInTable, match="GET /nobody/thought"):
+        create_app(ToyBranch(), version="1")
 
 
 def test_two_rows_for_one_route_stop_the_start() -> None:

@@ -352,6 +352,42 @@ class RatingPad(Protocol):
         """Release the link; closing twice is harmless."""
 
 
+# --- cards ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardRead:
+    """One card or code at a reader. ``token`` (32 hex digits) is the same for the same card in one
+    branch and says nothing without the branch's salt; ``code`` is set for codes of our own only,
+    such as an appointment's.
+    """
+
+    token: str
+    code: str = ""
+
+
+class CardReader(Protocol):
+    """Reads cards and QR codes; a number never leaves it."""
+
+    async def open(self) -> None:
+        """Open the line and listen from now on. Raises LinkUnavailable; it is tried again by
+        itself.
+        """
+
+    async def next_read(self) -> CardRead:
+        """Wait for the next card or code. At most four wait; the oldest goes first."""
+
+    @property
+    def health(self) -> Health:
+        """The last known health."""
+
+    def on_health(self, listener: Callable[[Health], None]) -> None:
+        """Call ``listener`` at each change of state."""
+
+    async def close(self) -> None:
+        """Release the line; closing twice is harmless."""
+
+
 # --- sound ---------------------------------------------------------------------------------
 
 

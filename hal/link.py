@@ -1,7 +1,8 @@
 """Byte links: serial (pyserial), TCP, and an in-memory pair. All async, none blocks the loop.
 
 An address says which one: ``serial:/dev/ttyUSB0?baud=115200`` or ``tcp://192.0.2.7:9100``. A pad's
-may be ``rs485:/dev/ttyUSB0?baud=115200#5``: the bus at that port, the pad with address 5 on it.
+may be ``rs485:/dev/ttyUSB0?baud=115200#5``: the bus at that port, the pad with address 5 on it. A
+card reader that types has ``evdev:/dev/input/by-id/NAME``.
 """
 
 import asyncio
@@ -84,6 +85,10 @@ def parse_address(text: str) -> Address:
         if not is_number or int(baud_text) not in BAUD_RANGE:
             raise ValueError(f"{text!r}: baud must be a whole number from 300 to 4000000")
         return Address(parts.scheme, parts.path, baud=int(baud_text), station=station)
+    if parts.scheme == "evdev":
+        if not parts.path.startswith("/") or parts.query or parts.fragment:
+            raise ValueError(f"{text!r}: expected evdev:/dev/input/by-id/NAME, nothing else")
+        return Address("evdev", parts.path)
     if parts.scheme == "tcp":
         try:
             port = parts.port

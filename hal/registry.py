@@ -11,6 +11,11 @@ BACKENDS: dict[str, dict[str, str]] = {
     "link": {
         "serial": "hal.link:SerialLink",
         "tcp": "hal.link:TcpLink",
+        "evdev": "hal.link_evdev:EvdevLink",
+    },
+    "card": {
+        "serial": "hal.drivers.card:SerialCardReader",
+        "hid": "hal.drivers.card:HidCardReader",
     },
     "printer": {"escpos": "hal.drivers.escpos:EscposPrinter"},
     "pad": {"serial": "hal.drivers.pad:SerialPad"},

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import structlog
 
-from hal.api import CallerPad, RatingPad, TicketPrinter
+from hal.api import CallerPad, CardReader, RatingPad, TicketPrinter
 from hal.errors import HalError
 from hal.link import link_to
 from hal.registry import backend
 from kiosk.buses import Buses
+from kiosk.cards import salt_in
 from kiosk.catalogue import Catalogue
 from kiosk.config import KioskConfig, read
 from kiosk.controller import KioskController
@@ -70,6 +71,7 @@ async def run(config_path: Path, version: str) -> None:
         printer=printer,
         pads=pads,
         callers=callers,
+        card_reader=build_card_reader(config),
         buses=buses.by_name,
         transport=transport_for(config),
         clock=clock,
@@ -129,6 +131,17 @@ def build_devices(
         if "caller" in pad.roles:
             callers[pad.counter] = device
     return printer, pads, callers
+
+
+def build_card_reader(config: KioskConfig) -> CardReader | None:
+    """The card reader as configured (not opened), if there is one. Raises KioskError."""
+    wanted = config.card_reader
+    if wanted is None:
+        return None
+    reader: CardReader = backend("card", wanted.backend)(
+        link_to(wanted.address), name="card", salt=salt_in(Path(config.data_dir))
+    )
+    return reader
 
 
 def transport_for(config: KioskConfig) -> MqttTransport:

@@ -70,6 +70,13 @@ class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str = "escpos"
 
 
+class CardReaderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A card or QR reader: ``serial`` on a port of its own, ``hid`` at ``evdev:/dev/input/…``."""
+
+    address: str
+    backend: str = "serial"
+
+
 class PadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One pad and the counter on which it stands. Its key lies in ``data_dir/pads``.
 
@@ -133,6 +140,7 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     screen: ScreenConfig = ScreenConfig()
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
+    card_reader: CardReaderConfig | None = None
     updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
     bench: BenchConfig | None = None
@@ -292,8 +300,9 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
                     f"pads[{index}].firmware_hashes",
                     f"{firmware_hash!r}; expected 16 hex digits, as `lobby flash build` prints",
                 )
-    devices: dict[str, tuple[str, PrinterConfig | PadConfig]] = {
+    devices: dict[str, tuple[str, PrinterConfig | PadConfig | CardReaderConfig]] = {
         "printer": ("printer", config.printer),
+        **({"card_reader": ("card", config.card_reader)} if config.card_reader else {}),
         **{f"pads[{i}]": ("pad", pad) for i, pad in enumerate(config.pads)},
     }
     for key, (kind, device) in devices.items():

@@ -19,6 +19,7 @@ import structlog
 
 from hal.api import (
     CallerPad,
+    CardReader,
     Health,
     HealthState,
     PadBus,
@@ -31,6 +32,7 @@ from kiosk import flow
 from kiosk.asking import Asker
 from kiosk.business_day import business_day, day_start
 from kiosk.callers import CallerKeeper
+from kiosk.cards import CardKeeper
 from kiosk.clock_watch import ClockWatch
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper
@@ -94,6 +96,7 @@ class KioskController:
         buses: Mapping[str, PadBus] | None = None,
         printer_check_s: float = PRINTER_CHECK_S,
         callers: dict[int, CallerPad] | None = None,
+        card_reader: CardReader | None = None,
     ) -> None:
         """``today`` gives the business date (ISO) where the calendar does not, as in a branch open
         overnight.
@@ -168,6 +171,12 @@ class KioskController:
             opened_elsewhere=pads.values(),
             told=lambda counter, health: self._device(f"caller-{counter}", "pad", health),
         )
+        self.cards = CardKeeper(
+            card_reader,
+            Path(config.data_dir),
+            self.identify,
+            told=lambda health: self._device("card", "card", health),
+        )
         for counter, pad in pads.items():
             pad.on_health(partial(self._pad_changed, counter))
         self._buses = buses or {}
@@ -184,6 +193,7 @@ class KioskController:
         self.updates.start()
         self.restorer.start()
         await self.callers.start()
+        await self.cards.start()
         self._recover()
         self._clock_watch.look()
         await self.outbox.start()
@@ -207,6 +217,7 @@ class KioskController:
             way_down.push_async_callback(self.updates.stop)
             way_down.push_async_callback(self.restorer.stop)
             way_down.push_async_callback(self.callers.stop)
+            way_down.push_async_callback(self.cards.stop)
             way_down.callback(self._stop_timer)
             printing = {task for task in self._tasks if task.get_name() == "print"}
             for task in self._tasks - printing:

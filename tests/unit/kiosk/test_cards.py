@@ -1,0 +1,88 @@
+"""Cards at the kiosk: the segment is told, nothing else is kept."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from hal.api import Health, HealthState
+from hal.drivers.card import SerialCardReader
+from hal.link import memory_pair
+from hal.sim.card import SimSerialReader
+from kiosk.cards import SALT_FILE, TABLE_FILE, CardKeeper, salt_in
+from kiosk.errors import KioskError
+
+CARD = "6222021234567890123"
+
+
+class Heard:
+    def __init__(self) -> None:
+        self.segments: list[str] = []
+        self.codes: list[str] = []
+        self.healths: list[Health] = []
+        self.news = asyncio.Event()
+
+    def segment(self, segment: str) -> None:
+        self.segments.append(segment)
+        self.news.set()
+
+    def code(self, code: str) -> None:
+        self.codes.append(code)
+        self.news.set()
+
+
+async def test_a_known_card_names_its_segment_and_a_code_is_handed_on(tmp_path: Path):
+    salt = salt_in(tmp_path)
+    link, far = memory_pair()
+    await far.open()
+    sim, heard = SimSerialReader(far), Heard()
+    probe = SerialCardReader(link, name="card", salt=salt)
+    await probe.open()
+    await sim.swipe(CARD)
+    token = (await probe.next_read()).token
+    await probe.close()
+    (tmp_path / TABLE_FILE).write_text(json.dumps({token: "vip"}))
+    await far.close()
+    await far.open()
+    keeper = CardKeeper(
+        SerialCardReader(link, name="card", salt=salt),
+        tmp_path,
+        heard.segment,
+        code=heard.code,
+        told=heard.healths.append,
+    )
+    await keeper.start()
+    assert heard.healths[-1].state is HealthState.OK
+    for text in ("6222021234567890124", CARD, "L1:abc"):
+        await sim.swipe(text)
+    async with asyncio.timeout(5):
+        while not heard.codes:
+            heard.news.clear()
+            await heard.news.wait()
+    assert (heard.segments, heard.codes) == (["vip"], ["abc"])
+    (tmp_path / TABLE_FILE).write_text("{")  # the last good table stays
+    await sim.swipe(CARD)
+    await sim.swipe("L1:def")
+    async with asyncio.timeout(5):
+        while len(heard.codes) < 2:
+            heard.news.clear()
+            await heard.news.wait()
+    assert heard.segments == ["vip", "vip"]
+    await keeper.stop()
+
+
+async def test_without_a_reader_there_is_nothing_to_do(tmp_path: Path):
+    keeper = CardKeeper(None, tmp_path, lambda _: None)
+    await keeper.start()
+    await keeper.stop()
+
+
+def test_the_salt_is_made_once_and_for_its_owner_only(tmp_path: Path):
+    salt = salt_in(tmp_path)
+    assert len(salt) == 32
+    assert salt_in(tmp_path) == salt
+    assert (tmp_path / SALT_FILE).stat().st_mode & 0o777 == 0o600
+    (tmp_path / SALT_FILE).write_bytes(b"short")
+    with pytest.raises(KioskError, match="5 bytes; expected 32"):
+        salt_in(tmp_path)

@@ -462,9 +462,10 @@ def unknown_fields(raw: bytes, message: msgspec.Struct) -> int:
     """How many fields of ``raw`` the ``message`` decoded from it does not know, nested ones
     included.
     """
-    if len(encode(message)) == len(raw):
+    known = encode(message)
+    if len(known) == len(raw):
         return 0
-    return _count_unknown(msgspec.json.decode(raw), msgspec.to_builtins(message))
+    return _count_unknown(msgspec.json.decode(raw), msgspec.json.decode(known))
 
 
 def _count_unknown(seen: Any, known: Any) -> int:

@@ -178,3 +178,11 @@ def test_unknown_fields_inside_lists_are_counted() -> None:
     table["calls"][0]["colour"] = "red"
     raw = msgspec.json.encode(table)
     assert m.unknown_fields(raw, m.decode(raw, m.BoardState)) == 1
+
+
+def test_an_event_of_an_unknown_type_may_leave_defaults_out() -> None:
+    raw = (
+        b'{"type":"guest.seen","v":1,"id":"e","src":"kiosk-1","epoch":1,"seq":1,'
+        b'"prev":"0000000000000000","ts":1,"clk":{"boot":"b","mono_ms":1},"new":1,"data":{"x":1}}'
+    )
+    assert m.unknown_fields(raw, m.decode_event(raw)) == 1

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,6 +39,7 @@ from branch.web.open_streams import OpenStreams
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
 from branch.web.shell import Shell
 from branch.web.sign_in import ACCESS_HANDLERS, SignIn, check_routes
+from branch.web.window import window_routes
 from branch.web.words import WORDS, words_for
 
 HERE = Path(__file__).parent
@@ -85,6 +87,7 @@ def create_app(
         route_handlers=[
             *_page_routes(branch, version, stale_s),
             *_stream_routes(branch, feed),
+            *window_routes(branch, feed, version, stale_s, partial(_stream, feed)),
             *_operation_routes(branch, feed, version, registry),
             api_routes(branch),
             desk_routes(branch),
@@ -190,17 +193,18 @@ def _page_routes(branch: Branch, version: str, stale_s: float) -> list[HTTPRoute
     return [board, counters, counter]
 
 
-def _stream_routes(branch: Branch, feed: Feed) -> list[HTTPRouteHandler]:
-    def stream(events: AsyncIterator[bytes]) -> Response[Any]:
-        if feed.full or feed.closed:
-            problem = Problem("too_many_streams", "too many open pages; this one tries again")
-            return Response(problem, status_code=503, headers={"Retry-After": RETRY_LATER_S})
-        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return Stream(events, media_type="text/event-stream", headers=headers)
+def _stream(feed: Feed, events: AsyncIterator[bytes]) -> Response[Any]:
+    if feed.full or feed.closed:
+        problem = Problem("too_many_streams", "too many open pages; this one tries again")
+        return Response(problem, status_code=503, headers={"Retry-After": RETRY_LATER_S})
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return Stream(events, media_type="text/event-stream", headers=headers)
 
+
+def _stream_routes(branch: Branch, feed: Feed) -> list[HTTPRouteHandler]:
     @get("/events/board", summary="The board, live (server-sent events)", tags=["board"])
     async def board_events() -> Response[Any]:
-        return stream(feed.board())
+        return _stream(feed, feed.board())
 
     @get(
         "/events/counter/{counter:int}",
@@ -208,7 +212,7 @@ def _stream_routes(branch: Branch, feed: Feed) -> list[HTTPRouteHandler]:
         tags=["counters"],
     )
     async def counter_events(counter: CounterNumber, lang: Language = "zh") -> Response[Any]:
-        return stream(feed.counter(known_counter(branch, counter), lang))
+        return _stream(feed, feed.counter(known_counter(branch, counter), lang))
 
     return [board_events, counter_events]
 
@@ -270,8 +274,8 @@ def _http_problem(request: _AnyRequest, error: HTTPException) -> Response[Proble
         return _problem(
             404,
             "not_found",
-            f"nothing at {request.url.path}; the pages are / and /counter/<number>, "
-            "the API is described at /schema",
+            f"nothing at {request.url.path}; the pages are /, /window/<number> and "
+            "/counter/<number>, the API is described at /schema",
         )
     code = "method_not_allowed" if error.status_code == 405 else "http_error"
     return _problem(error.status_code, code, error.detail)

@@ -79,13 +79,17 @@ class Feed:
 
         def encode() -> bytes:
             page = counter_page(self._branch.counter(counter), words, self._build)
-            return _event("counter", msgspec.json.encode(page))
+            return event("counter", msgspec.json.encode(page))
 
         return self._stream(f"counter/{counter}/{words.lang}", encode)
 
+    def events(self, key: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
+        """Any page's events: ``encode`` is asked at each turn, once for all streams of ``key``."""
+        return self._stream(key, encode)
+
     def _encode_board(self) -> bytes:
         page = board_page(self._branch.board(), self._build)
-        return _event("board", msgspec.json.encode(page))
+        return event("board", msgspec.json.encode(page))
 
     async def _stream(self, key: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
         self.open_streams += 1
@@ -122,5 +126,6 @@ class Feed:
         self._turned = asyncio.Event()
 
 
-def _event(name: str, data: bytes) -> bytes:
+def event(name: str, data: bytes) -> bytes:
+    """One server-sent event."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

@@ -58,6 +58,13 @@ _TEXTS = {
         "大屏暂停更新，请听现场叫号。您的号照常有效。",
         "Board not updating. Listen for your number. Your ticket is still valid.",
     ),
+    # the display above a counter
+    "window.calling": ("请到本窗口", "Please come here"),
+    "window.serving": ("正在办理", "Serving"),
+    "window.free": ("请等候叫号", "Please wait for your number"),
+    "window.paused": ("暂停服务", "Back soon"),
+    "window.closed": ("窗口关闭", "Counter closed"),
+    "window.stale": ("暂停更新，请听现场叫号。", "Not updating. Listen for your number."),
     # the teller's page: what the counter does
     "counter.title": ("{n} 号窗口", "Counter {n}"),
     "state.closed": ("窗口关闭", "Closed"),

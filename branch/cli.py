@@ -60,6 +60,7 @@ async def run(config_path: Path, version: str) -> None:
             open_parts.push_async_callback(relay.close)
         open_parts.push_async_callback(service.close)
         await announce(config, service, open_parts)
+        await show_windows(config, service, open_parts)
         await service.open()
         if relay is not None:
             await relay.open()
@@ -106,6 +107,28 @@ async def announce(
     service.speaker, service.own_alerts = announcer.health, announcer.alerts
     open_parts.push_async_callback(announcer.close)
     await announcer.open()
+
+
+async def show_windows(
+    config: BranchConfig, service: BranchService, open_parts: contextlib.AsyncExitStack
+) -> None:
+    """Let the displays above the counters show the calls, where the configuration has any. Raises
+    SettingsError.
+    """
+    if not config.windows.displays:
+        return
+    from branch.window_displays import WindowDisplays  # and with it whatever drives a line
+
+    try:
+        windows = WindowDisplays(config.windows, service.engine.counters, service.now_ms)
+    except (UnknownBackend, ValueError) as error:
+        raise SettingsError(f"windows: backend, displays: {error}") from error
+    service.listeners.append(windows.told)
+    others = service.own_alerts
+    service.windows = windows.health
+    service.own_alerts = lambda: [*others(), *windows.alerts()]
+    open_parts.push_async_callback(windows.close)
+    await windows.open()
 
 
 def build_relay(

@@ -25,6 +25,7 @@ from branch.calling_config import (
 from branch.calling_config import (
     calling_problems,
 )
+from branch.window_config import WindowsConfig, window_problems
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
@@ -96,6 +97,7 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     queue: QueueConfig = QueueConfig()
     segments: list[SegmentConfig] = msgspec.field(default_factory=lambda: list(SEGMENTS))
     announcements: AnnouncementsConfig = AnnouncementsConfig()
+    windows: WindowsConfig = WindowsConfig()
     rating_window_s: float = 10.0
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
@@ -136,6 +138,7 @@ def check(config: BranchConfig, path: str) -> None:
         *_calling(config),
         *announcement_problems(config.announcements),
         *access_problems(config.access),
+        *window_problems(config.windows, [counter.number for counter in config.counters]),
     )
     for key, problem in problems:
         raise SettingsError(f"{path}: {key}: {problem}")

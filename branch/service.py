@@ -104,6 +104,8 @@ class BranchService:
         """Told of each event once it is committed and the queue has taken it."""
         self.speaker: Callable[[], dict[str, object]] | None = None
         """What ``/healthz`` says of the announcements; None where there are none."""
+        self.windows: Callable[[], dict[str, object]] | None = None
+        """What ``/healthz`` says of the displays above the counters; None where there are none."""
         self.own_alerts: Callable[[], list[str]] = list
         self._config = config
         start = clock.wall_ms() if start is None else start
@@ -238,6 +240,7 @@ class BranchService:
             **health_of(self._store, self._transport, self.ingest, self._own_alerts()),
             "hq": self.head_office() if self.head_office else None,
             "speaker": self.speaker() if self.speaker else None,
+            "windows": self.windows() if self.windows else None,
             "version": self._version,
             "waiting": self.engine.waiting(self._displays.services),
             "skipped_events": self.skipped_events,
@@ -246,6 +249,10 @@ class BranchService:
 
     def _own_alerts(self) -> list[str]:
         return [f"{self._config.node}: {alert}" for alert in self.own_alerts()]
+
+    def now_ms(self) -> int:
+        """The branch's time (Unix ms)."""
+        return self._clock.wall_ms()
 
     # --- commands ---------------------------------------------------------------------------
 

@@ -423,3 +423,32 @@ class Speaker(Protocol):
 
     async def close(self) -> None:
         """End what is being said; closing twice is harmless."""
+
+
+# --- number displays -----------------------------------------------------------------------
+
+
+class CounterDisplay(Protocol):
+    """The lamps above one counter that show a ticket's number."""
+
+    async def show(self, number: str, *, blink: bool = False) -> None:
+        """Show this from now on ("" for nothing); returns when the display has confirmed it. Opens
+        the line where it is not. Raises LinkUnavailable, LinkLost, DeviceSilent, DeviceRefused (it
+        says that it shows something else), ValueError (not printable ASCII).
+        """
+
+    @property
+    def health(self) -> Health:
+        """As the last ``show`` left it; counters ``shown``, ``repeated``, ``failed``."""
+
+
+class DisplayLine(Protocol):
+    """One line with several displays."""
+
+    def display(self, station: int, *, brightness: int = 100) -> CounterDisplay:
+        """The display with this address on the line; ``brightness`` in percent. Raises
+        ValueError.
+        """
+
+    async def close(self) -> None:
+        """Release the line; closing twice is harmless."""

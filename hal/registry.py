@@ -21,6 +21,7 @@ BACKENDS: dict[str, dict[str, str]] = {
     "pad": {"serial": "hal.drivers.pad:SerialPad"},
     "pad_bus": {"rs485": "hal.drivers.pad_bus:PolledBus"},
     "speaker": {"espeak": "hal.drivers.speaker:EspeakSpeaker"},
+    "window_display": {"alpha": "hal.drivers.alpha_sign:AlphaLine"},
     "pad_talk": {"keyed": "hal.drivers.pad_talk:PadTalk"},  # its trust alone, without a line
 }
 

@@ -55,6 +55,7 @@ TABLE = (
     Row("GET", "/board", ANYONE),
     Row("GET", "/api/board", ANYONE),
     Row("GET", "/events/board", ANYONE),
+    Row("GET", "/window", ANYONE),
     Row("GET", "/window/*", ANYONE),
     Row("GET", "/events/window/*", ANYONE),
     Row("GET", "/static/*", ANYONE),

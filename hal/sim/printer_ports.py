@@ -17,7 +17,7 @@ from typing import Protocol
 from hal.errors import LinkLost
 from hal.link import Descriptor
 from hal.sim.paper import PrintedSlip
-from hal.sim.printer import SimPrinter, Stream
+from hal.sim.printer import Stream
 
 TRAY_FILE = "slips.jsonl"
 
@@ -34,6 +34,13 @@ class Port(Protocol):
 
     async def unplug(self) -> None:
         """Pull the cable; harmless when it is out."""
+
+
+class Served(Protocol):
+    """A device that can stand at the far end: a printer, a line of displays."""
+
+    async def serve(self, stream: Stream) -> None:
+        """Be there until the host hangs up."""
 
 
 class FarEnd(Stream, Protocol):
@@ -53,7 +60,7 @@ class FarEnd(Stream, Protocol):
 class PtyPrinter:
     """The printer behind a pseudo-terminal; ``path`` is a link to the terminal of the moment."""
 
-    def __init__(self, printer: SimPrinter, path: Path) -> None:
+    def __init__(self, printer: Served, path: Path) -> None:
         self.path = path
         self._printer = printer
         self._fds: tuple[int, int] = (-1, -1)
@@ -101,7 +108,7 @@ class PtyPrinter:
 class TcpPrinter:
     """The printer behind a TCP port; a new connection takes over from the old."""
 
-    def __init__(self, printer: SimPrinter, port: int = 0, host: str = "127.0.0.1") -> None:
+    def __init__(self, printer: Served, port: int = 0, host: str = "127.0.0.1") -> None:
         self._printer = printer
         self._host = host
         self._port = port
@@ -163,7 +170,7 @@ class _TcpStream:
 class MemoryPrinter:
     """The printer behind the device's end of a memory pair."""
 
-    def __init__(self, printer: SimPrinter, far: FarEnd) -> None:
+    def __init__(self, printer: Served, far: FarEnd) -> None:
         self._printer = printer
         self._far = far
         self._task: asyncio.Task[None] | None = None

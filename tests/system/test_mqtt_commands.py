@@ -276,9 +276,9 @@ async def test_the_example_commands_a_counter(tmp_path: Path, broker: Mosquitto)
         other = "service=A" if number.startswith("B") else "service=B"
         status, result = await asyncio.to_thread(run, "2", "transfer", other, "back=true")
         assert (status, result["number"]) == (0, number)
-        status, result = await asyncio.to_thread(run, "2", "transfer", "servise=B")
+        status, result = await asyncio.to_thread(run, "2", "transfer", "titel=B")
         assert (status, result["code"]) == (1, "bad_request")
-        assert "`servise` - at `$.command`" in result["message"]
+        assert "`titel` - at `$.command`" in result["message"]
     finally:
         await server.kill()
 

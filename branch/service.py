@@ -30,6 +30,8 @@ from branch.counter_feed import CounterFeed
 from branch.dating import Dating
 from branch.day import REASON, DayEnd
 from branch.desk import WALK_IN_BAND, Desk
+from branch.desk_list import desk_view
+from branch.desk_view import DeskView
 from branch.displays import Displays
 from branch.errors import NotStored
 from branch.grants import Grants
@@ -221,6 +223,9 @@ class BranchService:
     def counter(self, counter: int) -> CounterView:
         pad = self._pads.state(counter)
         return counter_view(self.engine, self._displays, self._revision, counter, pad)
+
+    def desk(self, counter: int) -> DeskView:
+        return desk_view(self.engine, self._displays.now_ms(), self._config, counter)
 
     async def changed(self, revision: int, timeout_s: float) -> int:
         if self._revision > revision:

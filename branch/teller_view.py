@@ -1,5 +1,6 @@
 """What a teller's page shows of one counter, from the queue as it stands."""
 
+from branch.config import ServiceConfig
 from branch.displays import Displays
 from branch.queue import Counter, CounterState, Engine, QueueTicket, TicketPhase
 from branch.view import CounterState as ShownState
@@ -21,6 +22,7 @@ def counter_view(
     names = [displays.services[letter] for letter in slot.services]
     # A ticket may be of a service that the configuration has no longer.
     service = displays.services.get(ticket.service) if ticket else None
+    then = _then(ticket, displays)
     return CounterView(
         revision=revision,
         counter=counter,
@@ -41,6 +43,8 @@ def counter_view(
                 displays.services[waiting.service].zh,
                 displays.services[waiting.service].en,
                 max(0, now_ms - waiting.issued_at) // 60_000,
+                waiting.segment,
+                waiting.held_for == counter,
             )
             for waiting in engine.up_next(counter, now_ms, UP_NEXT)
         ),
@@ -52,7 +56,20 @@ def counter_view(
         parked=tuple(
             sorted(t.number for t in engine.parked.values() if t.parked_by in (0, counter))
         ),
+        segment=ticket.segment if ticket else "",
+        note_by=ticket.note_by if ticket else 0,
+        promise_min=engine.discipline.promise_min,
+        earlier_ms=ticket.served_ms if ticket else 0,
+        returns_to=ticket.return_to if ticket else 0,
+        then_zh=then.zh if then else "",
+        then_en=then.en if then else "",
     )
+
+
+def _then(ticket: QueueTicket | None, displays: Displays) -> ServiceConfig | None:
+    """The service that follows this one, if the visit has one here."""
+    agenda = ticket.agenda if ticket else ()
+    return next((displays.services[s] for s in agenda if s in displays.services), None)
 
 
 def _state(slot: Counter) -> ShownState:

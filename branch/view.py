@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from branch.commands import AnyCommand
+from branch.desk_view import DeskView
 
 
 class CounterState(StrEnum):
@@ -70,6 +71,8 @@ class WaitingTicket:
     service_zh: str
     service_en: str
     waited_min: int
+    segment: str = ""
+    held: bool = False  # it waits for this counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,13 @@ class CounterView:
     reason: str = ""  # why the current ticket was called before an older one
     note: str = ""  # what an earlier counter wrote about the current ticket
     parked: tuple[str, ...] = ()  # numbers set aside by this counter or by the lobby
+    segment: str = ""  # the current ticket's, staff only
+    note_by: int = 0  # the counter that wrote the note
+    promise_min: float = 0.0  # the longest wait that is promised, 0: none
+    earlier_ms: int = 0  # what earlier parts of the visit have taken
+    returns_to: int = 0  # the counter where the visit goes on
+    then_zh: str = ""  # the visit's next service
+    then_en: str = ""
 
 
 class CommandRefused(Exception):
@@ -130,6 +140,9 @@ class Branch(Protocol):
         """One counter's page now. Raises KeyError for a counter that the configuration does not
         have.
         """
+
+    def desk(self, counter: int) -> DeskView:
+        """What this counter's teller may choose from now. Raises KeyError as above."""
 
     def counters(self) -> tuple[int, ...]:
         """The configured counters."""

@@ -304,7 +304,7 @@ class Engine:
             case TicketMissed():
                 ticket.missed_at = at
             case TicketParked(data=parked):
-                self._unseat(ticket, parked.service_ms, parked.note)
+                self._unseat(ticket, parked.service_ms, parked.note, parked.counter)
                 ticket.parked_by = parked.counter
                 ticket.due_at = at + parked.for_ms if parked.for_ms else 0
                 self.parked[ticket.id] = ticket
@@ -315,15 +315,15 @@ class Engine:
                 if moved.back and not ticket.return_to:
                     ticket.return_to, ticket.return_service = moved.counter, ticket.service
                 self._tick_off(ticket, moved.service, moved.reason)
-                self._unseat(ticket, moved.service_ms, moved.note)
+                self._unseat(ticket, moved.service_ms, moved.note, moved.counter)
                 ticket.service = moved.service
                 self._hold(ticket, moved.to_counter, at + moved.hold_ms)
             case TicketReturned(data=moved):
-                self._unseat(ticket, moved.service_ms, moved.note)
+                self._unseat(ticket, moved.service_ms, moved.note, moved.counter)
                 ticket.service, ticket.return_to, ticket.return_service = moved.service, 0, ""
                 self._hold(ticket, moved.to_counter, at + moved.hold_ms)
             case TicketRejoined(data=back):
-                self._unseat(ticket, 0, "")
+                self._unseat(ticket, 0, "", 0)
                 ticket.penalty_ms += back.penalty_ms
                 ticket.missed_at = 0
             case TicketTagged(data=tagged):
@@ -342,12 +342,13 @@ class Engine:
         self._turn(counter, at)
 
     @staticmethod
-    def _unseat(ticket: QueueTicket, service_ms: int, note: str) -> None:
+    def _unseat(ticket: QueueTicket, service_ms: int, note: str, counter: int) -> None:
         """The ticket has left its counter, and its visit goes on."""
         ticket.counter = ticket.called_at = ticket.started_at = None
         ticket.calls, ticket.reason = 0, ""
         ticket.served_ms += service_ms
-        ticket.note = note or ticket.note
+        if note:
+            ticket.note, ticket.note_by = note, counter
 
     @staticmethod
     def _tick_off(ticket: QueueTicket, service: str, reason: str) -> None:

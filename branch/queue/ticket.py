@@ -65,6 +65,8 @@ class QueueTicket:
     """When a parked ticket comes back by itself; 0: not by itself."""
     missed_at: int = 0
     note: str = ""
+    note_by: int = 0
+    """The counter that wrote the note."""
     served_ms: int = 0
     """What earlier counters of the visit have done."""
     line: LineKey | None = None

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Litestar, MediaType, Request, Response, get
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException, ValidationException
@@ -34,6 +35,7 @@ from branch.web.api import (
     known_counter,
 )
 from branch.web.desk_api import desk_routes
+from branch.web.dialogs import dialog_choices
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
 from branch.web.open_streams import OpenStreams
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
@@ -179,12 +181,15 @@ def _page_routes(branch: Branch, version: str, stale_s: float) -> list[HTTPRoute
         if number not in branch.counters():
             context = {"t": words, "counters": branch.counters(), "missing": name}
             return Template("counters.html", context=context, status_code=404)
-        page = counter_page(branch.counter(number), words, version)
+        desk = branch.desk(number)
+        page = counter_page(branch.counter(number), desk, words, version)
         context = {
             "t": words,
             "page": page,
+            "page_json": msgspec.json.encode(page).decode(),
             "counter": number,
             "rows": UP_NEXT_ROWS,
+            **dialog_choices(desk, words),
             "refusals": {code: words(f"refused.{code}") for code in REFUSALS},
             "other_lang": "en" if words.lang == "zh" else "zh",
         }

@@ -78,7 +78,8 @@ class Feed:
         words = words_for(lang)
 
         def encode() -> bytes:
-            page = counter_page(self._branch.counter(counter), words, self._build)
+            view, desk = self._branch.counter(counter), self._branch.desk(counter)
+            page = counter_page(view, desk, words, self._build)
             return event("counter", msgspec.json.encode(page))
 
         return self._stream(f"counter/{counter}/{words.lang}", encode)

@@ -2,52 +2,28 @@
 
 import msgspec
 
-from branch.view import BoardView, Call, CounterState, CounterView
+from branch.desk_view import DeskView
+from branch.view import BoardView, Call, CounterView, WaitingTicket
+from branch.web.actions import Action, others, primary, windows
+from branch.web.desk_page import DeskPage, desk_page, priority_words
 from branch.web.words import LANGUAGES, Words, elapsed_words, wait_words
 
 BOARD_ROWS = 4
 """Recent calls that the board has room for."""
 
+MS_PER_MIN = 60_000
 UP_NEXT_ROWS = 6
 """Lines of the teller's list that the page has room for."""
 
 PADS = frozenset({"ready", "armed", "rated", "lost", "none"})
 REFUSALS = (
     "busy", "nobody_waiting", "no_ticket", "already_serving", "paused", "not_open", "call_limit",
-    "too_soon", "expired", "unsent",
+    "too_soon", "expired", "unsent", "unknown_ticket", "wrong_phase", "unknown_service",
+    "unknown_segment", "not_served_here", "not_served_there", "no_change", "bad_reason",
+    "too_late", "no_number",
 )  # fmt: skip
-KEYS = {
-    "call-next": "F9",
-    "start": "Enter",
-    "finish": "Enter",
-    "recall": "F2",
-    "miss": "F4",
-    "open": "Enter",
-}
-
-# The right next step of each state: the one green button.
-_PRIMARY = {
-    CounterState.CLOSED: "open",
-    CounterState.FREE: "call-next",
-    CounterState.CALLING: "start",
-    CounterState.SERVING: "finish",
-    CounterState.PAUSED: "open",
-}
-# Why an action that is not the primary one is impossible; a missing pair is possible.
-_WHY_NOT = {
-    ("recall", CounterState.CLOSED): "why.closed",
-    ("recall", CounterState.FREE): "why.no_ticket",
-    ("recall", CounterState.SERVING): "why.here",
-    ("miss", CounterState.CLOSED): "why.closed",
-    ("miss", CounterState.FREE): "why.no_ticket",
-    ("miss", CounterState.SERVING): "why.here",
-    ("recall", CounterState.PAUSED): "why.no_ticket",
-    ("miss", CounterState.PAUSED): "why.no_ticket",
-    ("call-next", CounterState.PAUSED): "why.paused",
-    ("call-next", CounterState.CLOSED): "why.closed",
-    ("call-next", CounterState.CALLING): "why.start_first",
-    ("call-next", CounterState.SERVING): "why.finish_first",
-}
+NEAR_PROMISE = 0.8
+"""The share of the promised wait from which a waiting ticket is marked."""
 
 
 class CallLine(msgspec.Struct, frozen=True):
@@ -78,22 +54,17 @@ class BoardPage(msgspec.Struct, frozen=True):
     services: list[ServiceBox]
 
 
-class Action(msgspec.Struct, frozen=True):
-    """A button: ``note`` says what it does, or why it cannot be pressed when ``can`` is false."""
-
-    name: str
-    label: str
-    key: str
-    can: bool
-    note: str
-
-
 class NextLine(msgspec.Struct, frozen=True):
-    """A waiting ticket of the teller's list."""
+    """A waiting ticket of the teller's list. ``mark``: why it stands here; ``near``: its promise
+    is near or over; ``share`` of the promise that it has waited, 0 to 1, -1 without a promise.
+    """
 
     number: str
     service: str
     waited: str
+    mark: str = ""
+    near: bool = False
+    share: float = -1.0
 
 
 class CounterPage(msgspec.Struct, frozen=True):
@@ -101,7 +72,9 @@ class CounterPage(msgspec.Struct, frozen=True):
 
     build: str
     revision: int
+    turn: int
     state: str
+    window: str
     heading: str
     said: str
     number: str
@@ -111,13 +84,20 @@ class CounterPage(msgspec.Struct, frozen=True):
     since_ms: int
     elapsed: str
     facts: list[str]
+    why: str
+    note_from: str
+    note: str
     primary: Action
     others: list[Action]
+    windows: list[Action]
+    desk: DeskPage
+    parked: str
     pad: str
     pad_title: str
     pad_note: str
     waiting: str
     next: list[NextLine]
+    bars: bool
     clock: str
 
 
@@ -146,17 +126,21 @@ def _call_line(call: Call) -> CallLine:
     return CallLine(id=identity, number=call.number, counter=call.counter, clock=call.clock)
 
 
-def counter_page(view: CounterView, words: Words, build: str) -> CounterPage:
+def counter_page(view: CounterView, desk: DeskView, words: Words, build: str) -> CounterPage:
     """One teller's page: which button is green, what the others say, whom to expect next."""
     chinese = words.lang == "zh"
     waiting = words("people.waiting", n=view.waiting) if view.waiting else words("people.none")
     pad = view.pad if view.pad in PADS else "lost"
+    why = _why(view, words)
+    said = words(f"say.{view.state.value}", number=view.number, waiting=waiting)
     return CounterPage(
         build=build,
         revision=view.revision,
+        turn=view.turn,
         state=view.state.value,
+        window=view.window,
         heading=words(f"state.{view.state.value}"),
-        said=words(f"say.{view.state.value}", number=view.number, waiting=waiting),
+        said=(", " if words.lang == "en" else "，").join(part for part in (said, why) if part),
         number=view.number or "",
         service=view.service_zh if chinese else view.service_en,
         services=view.services_zh if chinese else view.services_en,
@@ -164,45 +148,71 @@ def counter_page(view: CounterView, words: Words, build: str) -> CounterPage:
         since_ms=view.since_ms,
         elapsed=elapsed_words(view.since_ms),
         facts=_facts(view, words),
-        primary=_primary(view.state, words),
-        others=[_action(name, view.state, words) for name in ("recall", "miss", "call-next")],
+        why=why,
+        note_from=words("note.from", n=view.note_by) if view.note_by else words("note.plain"),
+        note=view.note if view.number else "",
+        primary=primary(view, words),
+        others=others(view, desk, words),
+        windows=windows(view, words),
+        desk=desk_page(desk, words),
+        parked=("、" if chinese else ", ").join(view.parked),
         pad=pad,
         pad_title=words(f"pad.{pad}"),
         pad_note=words(f"pad.{pad}.note"),
         waiting=waiting,
         next=[
-            NextLine(
-                number=ticket.number,
-                service=ticket.service_zh if chinese else ticket.service_en,
-                waited=words("next.minutes", m=ticket.waited_min),
-            )
-            for ticket in view.up_next[:UP_NEXT_ROWS]
+            _next_line(ticket, view.promise_min, words) for ticket in view.up_next[:UP_NEXT_ROWS]
         ],
+        bars=view.promise_min > 0,
         clock=view.clock,
     )
 
 
 def _facts(view: CounterView, words: Words) -> list[str]:
+    """What a teller should know of the current ticket, a line each."""
+    if view.number is None:
+        return []
     facts = []
-    if view.number is not None and view.waited_min is not None:
+    if view.waited_min is not None:
         facts.append(words("fact.waited", m=view.waited_min))
-    if view.number is not None and view.calls:
+        if view.promise_min:
+            facts.append(words("fact.promise", m=f"{view.promise_min:g}"))
+    if view.calls:
         facts.append(words("fact.calls", n=view.calls))
-    if view.number is not None and view.reason:
-        facts.append(words(f"reason.{view.reason}"))
+    if priority := priority_words(view.segment, words):
+        facts.append(priority)
+    if view.earlier_ms >= MS_PER_MIN:
+        facts.append(words("fact.earlier", m=view.earlier_ms // MS_PER_MIN))
+    if view.returns_to:
+        facts.append(words("fact.returns", n=view.returns_to))
+    elif view.then_zh:
+        then = view.then_zh if words.lang == "zh" else view.then_en
+        facts.append(words("fact.then", service=then))
     return facts
 
 
-def _primary(state: CounterState, words: Words) -> Action:
-    name = _PRIMARY[state]
-    if not name:
-        return Action(name="", label=words("do.none"), key="", can=False, note="")
-    return Action(name=name, label=words(f"do.{name}"), key=KEYS[name], can=True, note="")
+def _why(view: CounterView, words: Words) -> str:
+    """Why this ticket was called before an older one, "" for the oldest."""
+    if view.number is None or not view.reason:
+        return ""
+    reason = words.texts.get(f"reason.{view.reason}", view.reason)
+    return words("fact.called_before", reason=reason)
 
 
-def _action(name: str, state: CounterState, words: Words) -> Action:
-    why_not = _WHY_NOT.get((name, state))
-    note = words(why_not) if why_not else words(f"why.{name}") if name != "call-next" else ""
-    return Action(
-        name=name, label=words(f"do.{name}"), key=KEYS[name], can=why_not is None, note=note
+def _next_line(ticket: WaitingTicket, promise_min: float, words: Words) -> NextLine:
+    share = ticket.waited_min / promise_min if promise_min else -1.0
+    near = share >= NEAR_PROMISE
+    mark = priority_words(ticket.segment, words)
+    if near:
+        key = "next.over" if share >= 1 else "next.near"
+        mark = words(key, m=f"{promise_min:g}")
+    elif ticket.held:
+        mark = words("next.held")
+    return NextLine(
+        number=ticket.number,
+        service=ticket.service_zh if words.lang == "zh" else ticket.service_en,
+        waited=words("next.minutes", m=ticket.waited_min),
+        mark=mark,
+        near=near,
+        share=min(1.0, share),
     )

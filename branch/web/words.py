@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from branch.web.teller_words import TELLER_TEXTS
+
 LANGUAGES = ("zh", "en")
 UNKNOWN_WAIT = {"zh": "时间未知", "en": "Unknown"}
 NO_WAIT = {"zh": "现在不用等", "en": "No wait"}
@@ -188,7 +190,11 @@ _TEXTS = {
 }
 
 WORDS = {
-    lang: Words(lang, ("zh-CN", "en")[index], {key: texts[index] for key, texts in _TEXTS.items()})
+    lang: Words(
+        lang,
+        ("zh-CN", "en")[index],
+        {key: texts[index] for key, texts in (_TEXTS | TELLER_TEXTS).items()},
+    )
     for index, lang in enumerate(LANGUAGES)
 }
 

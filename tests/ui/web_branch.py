@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from branch.commands import AnyCommand, OpenCounter, PauseCounter
+from branch.desk_view import DeskView, ListedTicket, NamedService, OtherCounter
 from branch.view import (
     BoardView,
     Call,
@@ -58,6 +59,9 @@ class ToyBranch:
         self.windows = {number: Window() for number in self.numbers}
         self.line: list[tuple[str, int]] = []
         self.calls: list[Call] = []
+        self.parked: list[str] = []
+        self.missed: list[str] = []
+        self.commands: list[tuple[str, AnyCommand, int | None]] = []
         self._answers: dict[str, CounterView] = {}
         self._news = asyncio.Event()
 
@@ -132,6 +136,19 @@ class ToyBranch:
             if number and number.startswith(service[0]):
                 return service
         return ("", "", "")
+
+    def desk(self, counter: int) -> DeskView:
+        return DeskView(
+            services=tuple(NamedService(*service, True) for service in self.services),
+            counters=tuple(OtherCounter(n, "ABCD", "open") for n in self.numbers if n != counter),
+            segments=("ordinary", "elderly", "vip"),
+            waiting=tuple(self._listed(number, waited) for number, waited in self.line),
+            parked=tuple(self._listed(number, 9) for number in self.parked),
+            missed=tuple(self._listed(number, 9, 4) for number in self.missed),
+        )
+
+    def _listed(self, number: str, waited_min: int, minutes: int | None = None) -> ListedTicket:
+        return ListedTicket(number, *self._service(number)[1:], waited_min, minutes=minutes)
 
     def counters(self) -> tuple[int, ...]:
         return self.numbers

@@ -1,7 +1,7 @@
 "use strict";
 // An event stream that comes back by itself, and a clock that runs on without it.
 
-const RECONNECT_MS = 3000; // after an answer that is no stream: the browser itself gives up then
+const RECONNECT_MS = 1000; // after an answer that is no stream: the browser itself gives up then
 const MINUTE_MS = 60000;
 
 /* Calls onData(page) for each event and onLink(true|false) as the stream opens and breaks. */

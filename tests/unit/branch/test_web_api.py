@@ -249,16 +249,16 @@ def test_every_state_has_its_words(state: CounterState, lang: str, pad: str) -> 
     number = "A001" if state in (CounterState.CALLING, CounterState.SERVING) else None
     branch = ToyBranch()
     branch.windows[1] = Window(state=state, number=number, pad=pad)
-    page = counter_page(branch.counter(1), WORDS[lang], "1")
+    page = counter_page(branch.counter(1), branch.desk(1), WORDS[lang], "1")
     assert page.pad in {"ready", "armed", "rated", "lost", "none"}
     possible = [action.name for action in (page.primary, *page.others) if action.can]
     assert (
         possible
         == {
             CounterState.CLOSED: ["open"],
-            CounterState.FREE: ["call-next", "call-next"],
-            CounterState.CALLING: ["start", "recall", "miss"],
-            CounterState.SERVING: ["finish"],
+            CounterState.FREE: ["call-next", "call-next", "call-ticket", "walk-in"],
+            CounterState.CALLING: ["start", "recall", "miss", "park", "transfer"],
+            CounterState.SERVING: ["finish", "park", "transfer"],
             CounterState.PAUSED: ["open"],
         }[state]
     )

@@ -66,7 +66,7 @@ async def run(config_path: Path, version: str) -> None:
             await relay.open()
         log.info("branch.ready", url=f"http://{http.host}:{port}/", database=store.name)
         _say_where(config, port)
-        app = create_app(service, version=version, sign_in=sign_in)
+        app = create_app(service, version=version, sign_in=sign_in, hall=service.hall)
         await serve(app, listener, stop=stop)
 
 
@@ -187,6 +187,7 @@ def _say_where(config: BranchConfig, port: int) -> None:
     host = config.http.host
     moved = "" if port == config.http.port else f" (port {config.http.port} was taken)"
     print(f"board    http://{host}:{port}/{moved}", flush=True)
+    print(f"manager  http://{host}:{port}/hall", flush=True)
     for counter in config.counters:
         print(f"teller   http://{host}:{port}/counter/{counter.number}", flush=True)
 

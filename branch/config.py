@@ -25,6 +25,12 @@ from branch.calling_config import (
 from branch.calling_config import (
     calling_problems,
 )
+from branch.standards_config import (
+    StandardsConfig,
+    WebhookConfig,
+    standards_problems,
+    webhook_problems,
+)
 from branch.window_config import WindowsConfig, window_problems
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
@@ -98,6 +104,8 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     segments: list[SegmentConfig] = msgspec.field(default_factory=lambda: list(SEGMENTS))
     announcements: AnnouncementsConfig = AnnouncementsConfig()
     windows: WindowsConfig = WindowsConfig()
+    standards: StandardsConfig = StandardsConfig()
+    webhook: WebhookConfig | None = None
     rating_window_s: float = 10.0
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
@@ -139,6 +147,8 @@ def check(config: BranchConfig, path: str) -> None:
         *announcement_problems(config.announcements),
         *access_problems(config.access),
         *window_problems(config.windows, [counter.number for counter in config.counters]),
+        *standards_problems(config.standards, [s.letter for s in config.services]),
+        *webhook_problems(config.webhook),
     )
     for key, problem in problems:
         raise SettingsError(f"{path}: {key}: {problem}")

@@ -12,6 +12,7 @@ from datetime import datetime, tzinfo
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.alerting import Watched
 from branch.answers import Answers
 from branch.caller_displays import CallerDisplays
 from branch.commands import (
@@ -35,6 +36,7 @@ from branch.desk_view import DeskView
 from branch.displays import Displays
 from branch.errors import NotStored
 from branch.grants import Grants
+from branch.hall import Hall
 from branch.health import health_of
 from branch.ingest import Ingest
 from branch.intents import Intents
@@ -124,6 +126,13 @@ class BranchService:
         self._configured = {c.number for c in config.counters}
         self._displays = Displays(config, self.engine, clock, tz)
         self._tz = tz
+        self.hall = Hall(
+            config, self.engine, clock, store, transport, self._displays, self._desk, self._record,
+            Watched(
+                config.node, lambda: self.ingest.nodes, lambda: self.own_alerts(), self._date_of
+            ),
+            last_walk_in=self._last_walk_in, revision=lambda: self._revision,
+        )  # fmt: skip
         self._rebuild()
         self.grants = Grants(store, clock, [s.letter for s in config.services], tz)
         self._day_end = DayEnd()
@@ -197,9 +206,11 @@ class BranchService:
         self._end_day()
         await self._transport.start()
         self._publishing.start()
+        await self.hall.open()
 
     async def close(self) -> None:
         """Leave the feed in good order."""
+        await self.hall.close()
         await self._publishing.stop()
         await self._pads.stop()
         self.ingest.close()
@@ -345,6 +356,7 @@ class BranchService:
             try:
                 self.engine.apply(event)
                 self._displays.note(event)
+                self.hall.note(event)
                 for listener in self.listeners:
                     listener(event)
             except ImpossibleEvent as error:
@@ -407,6 +419,7 @@ class BranchService:
                 self._skip(event, error)
                 continue
             self._displays.note(event)
+            self.hall.note(event)
             if isinstance(event, TicketCalled) and event.data.counter not in self._configured:
                 called.add(event.sub or "")
         self._dating.forget()

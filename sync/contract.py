@@ -134,6 +134,11 @@ CHANNELS = (
         for_readers=True,
     ),
     Channel(
+        "alert", topics.ALERT, False, (m.Alert,),
+        "What needs somebody in the hall: each alert raised once and cleared once.",
+        for_readers=True,
+    ),
+    Channel(
         "server", topics.SRV_STATE, False, (m.State,), "Is the server there; its will says lost.",
         to_hq=True, for_readers=True,
     ),

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sync import alerts as a
 from sync import counter_commands as c
 from sync import events as e
 from sync import messages as m
@@ -86,6 +87,22 @@ _AT_BRANCH: Sequence[_Told] = (
         counter=0, key="due-7", reason="due", to_counter=3, hold_ms=600_000)),
     (1_570_000, e.CounterPaused, None, e.NotOpenData(counter=2, key="k13", reason="break")),
     (1_580_000, e.CounterClosed, None, e.NotOpenData(counter=3, key="k14")),
+    (1_800_000, a.AlertRaised, _id(8), a.AlertData(
+        kind="wait", breach=f"wait:{_id(8)}", since_ms=BEGAN_MS + 1_800_000, service="A",
+        ticket=_id(8), number="A045", limit_ms=1_500_000)),
+    (1_830_000, a.AlertCleared, _id(8), a.ClearedData(
+        alert=_id(217), breach=f"wait:{_id(8)}", reason="ended", lasted_ms=30_000)),
+    (1_831_000, a.AlertRaised, _FIRST, a.AlertData(
+        kind="unhappy", breach=f"unhappy:{_id(109)}", since_ms=BEGAN_MS + 1_830_600, service="A",
+        counter=2, ticket=_FIRST, number="A042", score_1to5=1)),
+    (1_840_000, a.AlertTaken, _FIRST, a.OfAlertData(
+        alert=_id(219), breach=f"unhappy:{_id(109)}", key="h1", by="m-3")),
+    (1_990_000, a.AlertCleared, _FIRST, a.ClearedData(
+        alert=_id(219), breach=f"unhappy:{_id(109)}", key="h2", by="m-3", reason="recovered",
+        lasted_ms=159_400)),
+    (1_995_000, a.AlertReopened, _FIRST, a.OfAlertData(
+        alert=_id(219), breach=f"unhappy:{_id(109)}", key="h3", by="m-3")),
+    (2_000_000, a.TicketReissued, _id(8), a.ReissuedData(key="h4", times=1, by="m-3")),
 )  # fmt: skip
 
 
@@ -220,6 +237,16 @@ SESSION: tuple[msgspec.Struct, ...] = (
     m.BoardState(
         zone="hall", calls=[m.BoardCall(number="A042", counter=2, ts=BEGAN_MS + 61_000)],
         ts=BEGAN_MS + 61_000,
+    ),
+    a.Alert(
+        id=_id(217), alert=_id(217), state="raised", ts=BEGAN_MS + 1_800_000, kind="wait",
+        breach=f"wait:{_id(8)}", since_ms=BEGAN_MS + 1_800_000, service="A", ticket=_id(8),
+        number="A045", limit_ms=1_500_000,
+    ),
+    a.Alert(
+        id=_id(218), alert=_id(217), state="cleared", ts=BEGAN_MS + 1_830_000, kind="wait",
+        breach=f"wait:{_id(8)}", since_ms=BEGAN_MS + 1_800_000, service="A", ticket=_id(8),
+        number="A045", limit_ms=1_500_000, reason="ended",
     ),
 )  # fmt: skip
 

@@ -14,40 +14,21 @@ from typing import Literal
 
 import msgspec
 
-VERSION = 1
-
-Digest = str
-"""64-bit chain digest as 16 hex digits."""
-
-
-class Clk(msgspec.Struct, frozen=True, kw_only=True):
-    """How the event's time was known: ``mono_ms`` is CLOCK_BOOTTIME of boot ``boot``; durations
-    use only that.
-    """
-
-    boot: str
-    mono_ms: int
-    quality: Literal["ntp", "srv", "rtc", "none"] = "none"
-    err_ms: int | None = None
-
-
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """The envelope. ``id`` is a UUIDv7, ``seq`` is gapless from 1 in each ``epoch``, ``prev``
-    chains the rows. ``origin`` is the node that recorded the event, where ``src`` only forwards
-    it.
-    """
-
-    v: int = VERSION
-    id: str
-    src: str
-    epoch: int
-    seq: int
-    prev: Digest
-    ts: int
-    clk: Clk
-    sub: str | None = None
-    origin: str = ""
-
+from sync.alerts import (
+    AlertCleared,
+    AlertData,
+    AlertRaised,
+    AlertReopened,
+    AlertTaken,
+    ClearedData,
+    OfAlertData,
+    ReissuedData,
+    TicketReissued,
+)
+from sync.envelope import VERSION as VERSION
+from sync.envelope import Clk as Clk
+from sync.envelope import Digest as Digest
+from sync.envelope import Event as Event
 
 # --- payloads ------------------------------------------------------------------------------
 
@@ -434,6 +415,11 @@ AnyEvent = (
     | CounterOpened
     | CounterPaused
     | CounterClosed
+    | AlertRaised
+    | AlertCleared
+    | AlertReopened
+    | AlertTaken
+    | TicketReissued
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -461,6 +447,10 @@ Payload = (
     | TaggedData
     | OpenedData
     | NotOpenData
+    | AlertData
+    | ClearedData
+    | OfAlertData
+    | ReissuedData
 )
 
 

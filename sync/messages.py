@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from sync.alerts import Alert as Alert
 from sync.configuration import AppliedConfig as AppliedConfig
 from sync.configuration import DesiredConfig as DesiredConfig
 from sync.counter_messages import CounterCommand as CounterCommand
@@ -385,6 +386,7 @@ SessionMessage = (
     | CounterResult
     | QueueState
     | BoardState
+    | Alert
 )
 
 _event_decoder = msgspec.json.Decoder(AnyEvent)

@@ -73,6 +73,7 @@ CFG = Topic("{node}/cfg", qos=1, retain=True, expiry_s=None)
 CFG_APPLIED = Topic("{node}/cfg/applied", qos=1, retain=True, expiry_s=None)
 QUEUE = Topic("pub/queue/{service}", qos=1, retain=True, expiry_s=90)
 BOARD = Topic("pub/board/{zone}", qos=1, retain=True, expiry_s=90)
+ALERT = Topic("pub/alert", qos=1, retain=False, expiry_s=3600)
 SRV_STATE = Topic("srv/state", qos=1, retain=True, expiry_s=None)
 
 

@@ -64,6 +64,8 @@ class QueueTicket:
     due_at: int = 0
     """When a parked ticket comes back by itself; 0: not by itself."""
     missed_at: int = 0
+    joined_at: int = 0
+    """When it came into the line in which it waits, or last waited."""
     note: str = ""
     note_by: int = 0
     """The counter that wrote the note."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Response, get
+from litestar import Litestar, MediaType, Request, Response, Router, get
 from litestar.datastructures import CacheControlHeader
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.handlers import HTTPRouteHandler
@@ -24,6 +24,7 @@ from litestar.types import Scope
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
 from branch.errors import NotStored
+from branch.hall_view import HallDesk
 from branch.view import Branch, CommandRefused
 from branch.web.api import (
     KEY_EXPECTED,
@@ -37,6 +38,7 @@ from branch.web.api import (
 from branch.web.desk_api import desk_routes
 from branch.web.dialogs import dialog_choices
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
+from branch.web.hall_routes import hall_routes
 from branch.web.open_streams import OpenStreams
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
 from branch.web.shell import Shell
@@ -66,8 +68,10 @@ def create_app(
     keep_alive_s: float = KEEP_ALIVE_S,
     max_streams: int = MAX_STREAMS,
     sign_in: SignIn | None = None,
+    hall: HallDesk | None = None,
 ) -> Litestar:
-    """The web application over ``branch``.
+    """The web application over ``branch``, with the lobby manager's page where there is a
+    ``hall``.
 
     ``version`` stands in the API description and makes open pages load anew after an update.
     ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
@@ -94,6 +98,7 @@ def create_app(
             api_routes(branch),
             desk_routes(branch),
             *(sign_in.routes() if sign_in else ()),
+            *_hall_routes(branch, hall, feed, version),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],
@@ -204,6 +209,14 @@ def _stream(feed: Feed, events: AsyncIterator[bytes]) -> Response[Any]:
         return Response(problem, status_code=503, headers={"Retry-After": RETRY_LATER_S})
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(events, media_type="text/event-stream", headers=headers)
+
+
+def _hall_routes(
+    branch: Branch, hall: HallDesk | None, feed: Feed, version: str
+) -> list[HTTPRouteHandler | Router]:
+    if hall is None:
+        return []
+    return hall_routes(hall, feed, branch.counters, version, lambda events: _stream(feed, events))
 
 
 def _stream_routes(branch: Branch, feed: Feed) -> list[HTTPRouteHandler]:

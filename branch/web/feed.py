@@ -88,6 +88,10 @@ class Feed:
         """Any page's events: ``encode`` is asked at each turn, once for all streams of ``key``."""
         return self._stream(key, encode)
 
+    def page(self, name: str, lang: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
+        """The events of another page in one language; ``encode`` makes its JSON."""
+        return self._stream(f"{name}/{lang}", lambda: event(name, encode()))
+
     def _encode_board(self) -> bytes:
         page = board_page(self._branch.board(), self._build)
         return event("board", msgspec.json.encode(page))

@@ -4,59 +4,23 @@
 
 from sync.counter_commands import (
     AnyCommand as AnyCommand,
-)
-from sync.counter_commands import (
     CallNext as CallNext,
-)
-from sync.counter_commands import (
     CallTicket as CallTicket,
-)
-from sync.counter_commands import (
     CloseCounter as CloseCounter,
-)
-from sync.counter_commands import (
     Command as Command,
-)
-from sync.counter_commands import (
     DeskCommand as DeskCommand,
-)
-from sync.counter_commands import (
     Finish as Finish,
-)
-from sync.counter_commands import (
     Miss as Miss,
-)
-from sync.counter_commands import (
     OpenCounter as OpenCounter,
-)
-from sync.counter_commands import (
     Park as Park,
-)
-from sync.counter_commands import (
     PauseCounter as PauseCounter,
-)
-from sync.counter_commands import (
     Postpone as Postpone,
-)
-from sync.counter_commands import (
     Recall as Recall,
-)
-from sync.counter_commands import (
     Rejoin as Rejoin,
-)
-from sync.counter_commands import (
     ServeNow as ServeNow,
-)
-from sync.counter_commands import (
     Start as Start,
-)
-from sync.counter_commands import (
     TagTicket as TagTicket,
-)
-from sync.counter_commands import (
     Transfer as Transfer,
-)
-from sync.counter_commands import (
     Unpark as Unpark,
 )
 

@@ -9,20 +9,10 @@ from branch.access.config import AccessConfig, access_problems
 from branch.announce_config import AnnouncementsConfig, announcement_problems
 from branch.calling_config import (
     SEGMENTS as SEGMENTS,
-)
-from branch.calling_config import (
     CounterConfig as CounterConfig,
-)
-from branch.calling_config import (
     QueueConfig as QueueConfig,
-)
-from branch.calling_config import (
     SegmentConfig as SegmentConfig,
-)
-from branch.calling_config import (
     ServiceConfig as ServiceConfig,
-)
-from branch.calling_config import (
     calling_problems,
 )
 from branch.standards_config import (

@@ -3,8 +3,7 @@
 from branch.config import ServiceConfig
 from branch.displays import Displays
 from branch.queue import Counter, CounterState, Engine, QueueTicket, TicketPhase
-from branch.view import CounterState as ShownState
-from branch.view import CounterView, WaitingTicket
+from branch.view import CounterState as ShownState, CounterView, WaitingTicket
 
 UP_NEXT = 6
 _EMPTY = {CounterState.OPEN: ShownState.FREE, CounterState.PAUSED: ShownState.PAUSED}

@@ -17,9 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 from statistics import quantiles
 
-from branch.config import BranchConfig, CounterConfig
-from branch.config import BranchName as ServerName
-from branch.config import ServiceConfig as ServerService
+from branch.config import (
+    BranchConfig,
+    BranchName as ServerName,
+    CounterConfig,
+    ServiceConfig as ServerService,
+)
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ServiceConfig
 from kiosk.flow import Phase
 from kiosk.view import CONTROL_DONE, View

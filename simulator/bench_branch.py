@@ -8,9 +8,12 @@ from pathlib import Path
 from branch.config import BranchConfig, BranchName, CounterConfig, ServiceConfig
 from branch.service import BranchService
 from branch.store import Store
-from kiosk.config import BranchName as KioskBranch
-from kiosk.config import KioskConfig, PrinterConfig
-from kiosk.config import ServiceConfig as KioskService
+from kiosk.config import (
+    BranchName as KioskBranch,
+    KioskConfig,
+    PrinterConfig,
+    ServiceConfig as KioskService,
+)
 from simulator.mosquitto import Mosquitto
 from sync.clock import system_clock
 from sync.messages import IssuedData

@@ -17,9 +17,12 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from branch.config import BranchConfig, CounterConfig
-from branch.config import BranchName as ServerName
-from branch.config import ServiceConfig as ServerService
+from branch.config import (
+    BranchConfig,
+    BranchName as ServerName,
+    CounterConfig,
+    ServiceConfig as ServerService,
+)
 from branch.queue import Discipline, TicketPhase
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ScreenConfig, ServiceConfig
 from kiosk.flow import Phase

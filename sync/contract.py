@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sync import messages as m
-from sync import topics
+from sync import messages as m, topics
 from sync.contract_examples import COMMANDER, KIOSK, examples_of
 from sync.contract_schema import (
     EVT,

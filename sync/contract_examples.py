@@ -9,10 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sync import alerts as a
-from sync import counter_commands as c
-from sync import events as e
-from sync import messages as m
+from sync import alerts as a, counter_commands as c, events as e, messages as m
 from sync.configuration import (
     Configuration,
     FirmwareBundle,

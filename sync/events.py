@@ -25,10 +25,7 @@ from sync.alerts import (
     ReissuedData,
     TicketReissued,
 )
-from sync.envelope import VERSION as VERSION
-from sync.envelope import Clk as Clk
-from sync.envelope import Digest as Digest
-from sync.envelope import Event as Event
+from sync.envelope import VERSION as VERSION, Clk as Clk, Digest as Digest, Event as Event
 
 # --- payloads ------------------------------------------------------------------------------
 

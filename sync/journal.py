@@ -16,12 +16,16 @@ from sync import journal_upkeep as upkeep
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.errors import JournalFull, JournalUnusable
-from sync.journal_file import SCHEMA_VERSION as SCHEMA_VERSION
-from sync.journal_file import Lock, open_file, unusable
+from sync.journal_file import SCHEMA_VERSION as SCHEMA_VERSION, Lock, open_file, unusable
 from sync.journal_space import RESERVE_BYTES, Reserve, SpaceLevel, is_essential, lacks_space
 from sync.journal_transaction import Transaction, Write
-from sync.journal_upkeep import DAY_MS, SET_META, SETTLED_PAPER, Place
-from sync.journal_upkeep import RETENTION_MS as RETENTION_MS
+from sync.journal_upkeep import (
+    DAY_MS,
+    RETENTION_MS as RETENTION_MS,
+    SET_META,
+    SETTLED_PAPER,
+    Place,
+)
 from sync.messages import Event, LastNumber, Payload, decode_event
 
 ROOM_BYTES = 16 * 1024

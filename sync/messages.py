@@ -10,174 +10,66 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from sync.alerts import Alert as Alert
-from sync.configuration import AppliedConfig as AppliedConfig
-from sync.configuration import DesiredConfig as DesiredConfig
-from sync.counter_messages import CounterCommand as CounterCommand
-from sync.counter_messages import CounterResult as CounterResult
+from sync.configuration import AppliedConfig as AppliedConfig, DesiredConfig as DesiredConfig
+from sync.counter_messages import CounterCommand as CounterCommand, CounterResult as CounterResult
 from sync.errors import BadMessage
 from sync.events import (
     EVENT_TYPES as EVENT_TYPES,
-)
-from sync.events import (
     VERSION as VERSION,
-)
-from sync.events import (
     AbandonedData as AbandonedData,
-)
-from sync.events import (
     AnyEvent as AnyEvent,
-)
-from sync.events import (
     AtCounterData as AtCounterData,
-)
-from sync.events import (
     CalledData as CalledData,
-)
-from sync.events import (
     Clk as Clk,
-)
-from sync.events import (
     ClockJumped as ClockJumped,
-)
-from sync.events import (
     ClockJumpedData as ClockJumpedData,
-)
-from sync.events import (
     CounterClosed as CounterClosed,
-)
-from sync.events import (
     CounterOpened as CounterOpened,
-)
-from sync.events import (
     CounterPaused as CounterPaused,
-)
-from sync.events import (
     DeviceChanged as DeviceChanged,
-)
-from sync.events import (
     DeviceData as DeviceData,
-)
-from sync.events import (
     Digest as Digest,
-)
-from sync.events import (
     EndedData as EndedData,
-)
-from sync.events import (
     Event as Event,
-)
-from sync.events import (
     IssuedData as IssuedData,
-)
-from sync.events import (
     NotOpenData as NotOpenData,
-)
-from sync.events import (
     OpenedData as OpenedData,
-)
-from sync.events import (
     PadRef as PadRef,
-)
-from sync.events import (
     ParkedData as ParkedData,
-)
-from sync.events import (
     Payload as Payload,
-)
-from sync.events import (
     PrintedData as PrintedData,
-)
-from sync.events import (
     PrintFailedData as PrintFailedData,
-)
-from sync.events import (
     RatingData as RatingData,
-)
-from sync.events import (
     RatingSubmitted as RatingSubmitted,
-)
-from sync.events import (
     RatingUnsolicited as RatingUnsolicited,
-)
-from sync.events import (
     RejoinedData as RejoinedData,
-)
-from sync.events import (
     ReturnedData as ReturnedData,
-)
-from sync.events import (
     ServiceEnded as ServiceEnded,
-)
-from sync.events import (
     ServiceStarted as ServiceStarted,
-)
-from sync.events import (
     TaggedData as TaggedData,
-)
-from sync.events import (
     TicketAbandoned as TicketAbandoned,
-)
-from sync.events import (
     TicketCalled as TicketCalled,
-)
-from sync.events import (
     TicketIssued as TicketIssued,
-)
-from sync.events import (
     TicketMissed as TicketMissed,
-)
-from sync.events import (
     TicketParked as TicketParked,
-)
-from sync.events import (
     TicketPrinted as TicketPrinted,
-)
-from sync.events import (
     TicketPrintFailed as TicketPrintFailed,
-)
-from sync.events import (
     TicketRecalled as TicketRecalled,
-)
-from sync.events import (
     TicketRejoined as TicketRejoined,
-)
-from sync.events import (
     TicketReturned as TicketReturned,
-)
-from sync.events import (
     TicketTagged as TicketTagged,
-)
-from sync.events import (
     TicketTransferred as TicketTransferred,
-)
-from sync.events import (
     TicketUnparked as TicketUnparked,
-)
-from sync.events import (
     TicketVoided as TicketVoided,
-)
-from sync.events import (
     TransferredData as TransferredData,
-)
-from sync.events import (
     UnknownEvent as UnknownEvent,
-)
-from sync.events import (
     UnparkedData as UnparkedData,
-)
-from sync.events import (
     UnsolicitedData as UnsolicitedData,
-)
-from sync.events import (
     VoidedData as VoidedData,
 )
 from sync.pad_messages import (
     ShowPad as ShowPad,
-)
-from sync.pad_messages import (
     TellerAnswer as TellerAnswer,
-)
-from sync.pad_messages import (
     TellerKey as TellerKey,
 )
 

@@ -9,10 +9,8 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter
 
-from branch.view import BoardView, Branch, CounterView
-from branch.view import UnknownCounter as UnknownCounter
-from sync.counter_messages import KEY_EXPECTED as KEY_EXPECTED
-from sync.counter_messages import KEY_LENGTH as KEY_LENGTH
+from branch.view import BoardView, Branch, CounterView, UnknownCounter as UnknownCounter
+from sync.counter_messages import KEY_EXPECTED as KEY_EXPECTED, KEY_LENGTH as KEY_LENGTH
 
 KEY_HEADER = "Idempotency-Key"
 

@@ -12,8 +12,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 
-from firmware.pad import frames, pad, seal
-from firmware.pad import link as wire
+from firmware.pad import frames, link as wire, pad, seal
 from hal.registry import backend
 from simulator.errors import BadInput
 from simulator.prove.proof import Proof, ProveOptions, Say

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from pathlib import Path
 
-from branch.config import BranchConfig, CounterConfig
-from branch.config import BranchName as ServerName
-from branch.config import ServiceConfig as ServerService
+from branch.config import (
+    BranchConfig,
+    BranchName as ServerName,
+    CounterConfig,
+    ServiceConfig as ServerService,
+)
 from branch.service import BranchService
 from branch.store import Store
 from hal.api import TicketPrinter

@@ -29,9 +29,12 @@ from typing import Any
 import msgspec
 
 from branch.cli import build_service
-from branch.config import BranchConfig, CounterConfig
-from branch.config import BranchName as BranchTitle
-from branch.config import ServiceConfig as BranchServiceConfig
+from branch.config import (
+    BranchConfig,
+    BranchName as BranchTitle,
+    CounterConfig,
+    ServiceConfig as BranchServiceConfig,
+)
 from branch.errors import NotStored
 from branch.service import BranchService
 from branch.store import Store

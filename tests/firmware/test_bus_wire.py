@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link, state
 from firmware.pad.station import ANSWER_MS, LATE_MS, MAX_ANSWER, READ_SIZE, REST_MS, Station

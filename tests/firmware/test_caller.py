@@ -1,8 +1,7 @@
 """The teller's side of a pad: keys and digits, alone and beside the visitor's."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import caller, link, pad
 from tests.firmware.core_bench import BOOT, HOST, Bench

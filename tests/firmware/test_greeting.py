@@ -4,8 +4,7 @@ import hashlib
 import random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link, pad
 from tests.firmware.core_bench import ALL, BOOT, HOST, WINDOW_MS

@@ -1,8 +1,7 @@
 """Presses on flash: images, when one is saved, and what a power cut leaves."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import kept, link, pad, state
 from hal.sim.pad import micropython_path

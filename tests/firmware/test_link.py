@@ -4,8 +4,7 @@ import contextlib
 
 import pytest
 from cobs import cobs
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link
 

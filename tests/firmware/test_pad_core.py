@@ -1,8 +1,7 @@
 """The pad's core under CPython: its two tables, row by row, and what holds on any path."""
 
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
+from hypothesis import assume, given, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from firmware.pad import boot, link, pad

@@ -5,8 +5,7 @@ import hmac
 import struct
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link, seal
 

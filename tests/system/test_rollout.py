@@ -22,8 +22,7 @@ from hal.link import link_to
 from hal.registry import backend
 from hal.sim.repl_pad import ReplPad
 from hal.sim.slot_pad import SlotPad, make_flash
-from kiosk import config as kiosk_config
-from kiosk import pad_restore
+from kiosk import config as kiosk_config, pad_restore
 from kiosk.cli import build_devices
 from kiosk.controller import KioskController
 from simulator.firmware_builds import build_firmware, public_key

@@ -3,8 +3,7 @@ and nothing else.
 """
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image, ImageDraw, ImageFont
 
 from kiosk.ui import fonts

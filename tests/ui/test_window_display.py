@@ -8,9 +8,7 @@ import pytest
 from playwright.async_api import Page
 
 from branch.view import CounterState
-from tests.ui.test_web_pages import browser as browser
-from tests.ui.test_web_pages import settings as settings
-from tests.ui.test_web_pages import site as site
+from tests.ui.test_web_pages import browser as browser, settings as settings, site as site
 from tests.ui.web_site import OVERLAPS, Site, see, text
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 from structlog.testing import capture_logs

@@ -1,8 +1,7 @@
 """Failed sign-ins slow down those that follow."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from branch.access.throttle import PER_ACCOUNT, PER_ADDRESS, Ledger, Limit, Throttle
 

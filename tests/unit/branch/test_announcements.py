@@ -1,8 +1,7 @@
 """What is said next: in order, one at a time, each once; and what is not said any more."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from branch.announcements import Announcement, Announcements, Drop, Rules
 from branch.spoken import spoken_call, spoken_counter, spoken_number

@@ -8,8 +8,7 @@ import pytest
 from firmware.flash.errors import BadUse, NotAllowed
 from firmware.flash.handover import FORMAT, read_sealed, write_sealed
 from firmware.flash.keys import KeyTable, PadKeys
-from kiosk.pad_keys import REVOKED
-from kiosk.pad_keys import PadKeys as KioskKeys
+from kiosk.pad_keys import REVOKED, PadKeys as KioskKeys
 
 OLD, NEW = "e661aa", "e661bb"
 

@@ -1,8 +1,7 @@
 """The bytes of the Alpha sign protocol."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hal.drivers.alpha_codes import MOST_BYTES, Answers, ask_text, checksum, dim, packet, text
 

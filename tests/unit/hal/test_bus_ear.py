@@ -1,7 +1,6 @@
 """What the host hears on a bus, and who it was: pure parts of the driver."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link as wire
 from hal.drivers.bus_blame import MAX_SPEAKERS, Speakers

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from escpos.constants import QR_ECLEVEL_M
 from escpos.printer import Dummy
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hal.api import Align, Feed, Pair, Qr, Rule, Slip, SlipItem, Text
 from hal.drivers.escpos_codes import (

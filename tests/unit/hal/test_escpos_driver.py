@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from hal.api import Align, HealthState, Pair, Paper, PrintResult, Qr, Rule, Slip, Text
 from hal.drivers.escpos import CONFIRM_TIMEOUT_S, EscposPrinter

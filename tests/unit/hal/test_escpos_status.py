@@ -1,8 +1,7 @@
 """What the printer says: cut into answers however the bytes arrive."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from hal.drivers.escpos_status import (
     BLOCK_LIMIT,

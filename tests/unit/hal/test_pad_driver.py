@@ -4,13 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from firmware.pad import link as wire
 from hal.api import HealthState, PadPress
-from hal.drivers import pad as driver_module
-from hal.drivers import pad_commands, pad_presses
+from hal.drivers import pad as driver_module, pad_commands, pad_presses
 from hal.drivers.pad import SerialPad
 from hal.errors import DeviceRefused, DeviceSilent, LinkLost, LinkUnavailable
 from hal.link import memory_pair

@@ -15,9 +15,12 @@ from typing import Any, Self, TypeVar
 
 import msgspec
 
-from branch.config import BranchConfig, CounterConfig
-from branch.config import BranchName as ServerName
-from branch.config import ServiceConfig as ServerService
+from branch.config import (
+    BranchConfig,
+    BranchName as ServerName,
+    CounterConfig,
+    ServiceConfig as ServerService,
+)
 from branch.service import BranchService
 from branch.store import Store
 from firmware.pad import link as wire

@@ -1,8 +1,7 @@
 """Display numbers."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, display, next_number
 

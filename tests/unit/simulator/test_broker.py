@@ -3,8 +3,7 @@
 import asyncio
 import re
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator import vtime
 from simulator.broker import LocalBroker, LocalTransport, matches

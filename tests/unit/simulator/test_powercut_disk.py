@@ -4,8 +4,7 @@ import random
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator.prove.disk import SECTOR_BYTES, VARIANTS, Allocate, Disk, Resize, Write, Zero
 

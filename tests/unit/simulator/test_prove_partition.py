@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator.errors import BadInput, MissingProgram
 from simulator.prove.netns import Cut, Network, namespace, owner, remove_leftovers

@@ -4,8 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator.errors import BadInput
 from simulator.recorded_day import COLUMNS, USUAL_SERVICE_S, parse_map, read

@@ -1,8 +1,7 @@
 """The figures of the report."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator.report import summarise
 

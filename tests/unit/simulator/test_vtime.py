@@ -7,8 +7,7 @@ import socket
 import time
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from simulator import vtime
 from simulator.vtime import Deadlock, PacedLoop, virtual_clock

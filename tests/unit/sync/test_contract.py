@@ -12,12 +12,10 @@ from typing import Annotated, Any, cast, get_args, get_origin
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from sync import messages as m
-from sync import topics
+from sync import messages as m, topics
 from sync.contract import CHANNELS, asyncapi
 from sync.contract_files import contract_files, write_contract
 from sync.contract_schema import documents, event_classes, session_classes, tag_of

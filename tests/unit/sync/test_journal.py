@@ -4,8 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync.clock import Clock
 from sync.errors import JournalFull, JournalUnusable

@@ -7,12 +7,10 @@ from typing import Any, cast, get_args
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync import messages as m
-from sync.contract_examples import EVENTS, SESSION
-from sync.contract_examples import golden as golden_bytes
+from sync.contract_examples import EVENTS, SESSION, golden as golden_bytes
 from sync.errors import BadMessage
 from sync.identity import CHAIN_START, chain
 

@@ -5,8 +5,7 @@ the end, once counted.
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync.messages import Ack, Welcome
 from sync.session import (

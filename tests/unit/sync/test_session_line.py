@@ -4,8 +4,7 @@ server may be restored from copies, and everything that is retained is delivered
 
 import random
 
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sync.session import (

@@ -5,8 +5,7 @@ from typing import Literal
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync.settings import SettingsError, _explain, load
 

@@ -1,7 +1,6 @@
 """Offsets, bounds and jumps: the bound really bounds the error, whatever was measured when."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync.timekeeping import (
     DRIFT_PPM,

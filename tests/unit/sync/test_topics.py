@@ -1,8 +1,7 @@
 """The table of topics: names are built and read back, and nothing unsafe gets into one."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from sync import topics
 from sync.topics import BOARD, CMD, EVT, NODE_PATTERN, QUEUE, SRV_STATE, STATE, Topic, node_of

@@ -41,7 +41,7 @@ from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
-from kiosk.presenter import OnPaper, closed_because, present
+from kiosk.presenter import OnPaper, lets_nobody_join, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
 from kiosk.view import CONTROL_REPRINT, View, Wait
@@ -234,7 +234,7 @@ class KioskController:
         """A control was touched; ``touch`` is unique for the touch."""
         if control == CONTROL_REPRINT and not self._printer.able:
             return  # it went while the finger came: the only reprint is not spent on that
-        if self._is_closed(control):
+        if lets_nobody_join(control, self._config.services, self._joining()):
             return  # the same: the tile says why by now
         if not self._stopping:
             self._dispatch(flow.Tapped(control, touch))
@@ -435,12 +435,6 @@ class KioskController:
         """The branch's word on new tickets, while it can be heard."""
         letters = [s.letter for s in self._config.services] if self.outbox.online else []
         return {letter: self._figures.joining(letter) for letter in letters}
-
-    def _is_closed(self, control: str) -> bool:
-        """Whether this is a service to which the branch lets nobody join now."""
-        letter = control.removeprefix(flow.SERVICE_PREFIX)
-        service = next((s for s in self._config.services if s.letter == letter), None)
-        return bool(service and closed_because(service, (), self._joining()))
 
     def _wait(self, letter: str) -> Wait:
         return self._figures.wait(letter) if self.outbox.online else Wait()

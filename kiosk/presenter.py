@@ -1,11 +1,11 @@
 """From the visit and what is known of the queues to a view for the window. Pure."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from kiosk.config import KioskConfig, ServiceConfig
-from kiosk.flow import Phase, Visit
+from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.view import (
     Header,
     HomeView,
@@ -137,6 +137,15 @@ def closed_because(
     if service.letter in full:
         return CLOSED_FULL
     return "" if service.priority else CLOSED_WORDS.get(joining.get(service.letter, OPEN), "")
+
+
+def lets_nobody_join(
+    control: str, services: Iterable[ServiceConfig], joining: Mapping[str, str]
+) -> bool:
+    """Whether the control is a service's and the branch gives no ticket of it now."""
+    letter = control.removeprefix(SERVICE_PREFIX)
+    service = next((s for s in services if s.letter == letter), None)
+    return bool(service and closed_because(service, (), joining))
 
 
 def reference(ticket_id: str) -> str:

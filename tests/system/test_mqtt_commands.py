@@ -26,7 +26,7 @@ from sync.messages import decode, decode_event, encode
 from sync.mqtt import MqttTransport
 from sync.topics import COUNTER_CMD, EVT, RES
 from sync.transport import NOT_AUTHORISED, Message
-from tests.system.test_calling_kills import ROOT, RULES, Ledger, configure, fill, free_port
+from tests.system.test_calling_kills import ROOT, RULES, Ledger, configure, fill, free_port, let_in
 
 pytestmark = pytest.mark.broker
 
@@ -234,7 +234,7 @@ async def test_two_tellers_by_http_and_mqtt_get_two_tickets_each_time(
     await server.start()
     try:
         await server.answers()
-        async with httpx.AsyncClient(base_url=server.url) as client:
+        async with httpx.AsyncClient(base_url=server.url, headers=let_in(tmp_path)) as client:
 
             async def by_http(path: str, key: str) -> str:
                 headers = {"Idempotency-Key": key}

@@ -174,9 +174,8 @@ def _facts(view: CounterView, words: Words) -> list[str]:
         return []
     facts = []
     if view.waited_min is not None:
-        facts.append(words("fact.waited", m=view.waited_min))
-        if view.promise_min:
-            facts.append(words("fact.promise", m=f"{view.promise_min:g}"))
+        key = "fact.promise" if view.promise_min else "fact.waited"
+        facts.append(words(key, m=view.waited_min, p=f"{view.promise_min:g}"))
     if view.calls:
         facts.append(words("fact.calls", n=view.calls))
     if priority := priority_words(view.segment, words):

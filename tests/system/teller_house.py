@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from playwright.async_api import Browser, Page, async_playwright
 
+from branch.config import BranchConfig
 from simulator.mosquitto import Mosquitto, free_port
 from simulator.parts import Part, Parts, lobby_command
 from sync.messages import Clk, IssuedData, State, decode
@@ -56,13 +57,16 @@ en = "Accounts"
 letter = "C"
 zh = "对公"
 en = "Business"
-[[counters]]
+{access}[[counters]]
 number = 2
 services = ["A", "B"]
+pad_node = "kiosk-1"
 [[counters]]
 number = 3
 services = ["B", "C"]
 """
+OPEN_TO_ALL = "[access]\nenabled = false\n" if "access" in BranchConfig.__struct_fields__ else ""
+"""Signing in has tests of its own."""
 
 
 async def until(condition: Callable[[], object], within_s: float = SOON_S) -> None:
@@ -160,7 +164,9 @@ class TellerHouse:
         self._way_down.callback(broker.stop)
         self.port = free_port(broker.host)
         self.url = f"http://127.0.0.1:{self.port}"
-        toml = BRANCH.format(host=broker.host, port=broker.port, http=self.port)
+        toml = BRANCH.format(
+            host=broker.host, port=broker.port, http=self.port, access=OPEN_TO_ALL
+        )
         (self.folder / "branch.toml").write_text(toml, "utf-8")
         self._parts = Parts(self.folder)
         self._way_down.push_async_callback(self._parts.stop_all)

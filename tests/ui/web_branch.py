@@ -39,6 +39,10 @@ class Window:
     pad: str = "ready"
     since_ms: int = 0
     waited_min: int = 18
+    turn: int = 0
+    note: str = ""
+    reason: str = ""
+    segment: str = ""
 
 
 @dataclass
@@ -61,7 +65,7 @@ class ToyBranch:
         self.calls: list[Call] = []
         self.parked: list[str] = []
         self.missed: list[str] = []
-        self.commands: list[tuple[str, AnyCommand, int | None]] = []
+        self.commands: list[tuple[AnyCommand, str]] = []
         self._answers: dict[str, CounterView] = {}
         self._news = asyncio.Event()
 
@@ -129,6 +133,13 @@ class ToyBranch:
                 for number, waited in self.line[:8]
             ),
             clock=self.clock,
+            turn=window.turn,
+            note=window.note,
+            note_by=5 if window.note else 0,
+            reason=window.reason,
+            segment=window.segment,
+            promise_min=30.0,
+            parked=tuple(self.parked),
         )
 
     def _service(self, number: str | None) -> tuple[str, str, str]:
@@ -178,7 +189,7 @@ class ToyBranch:
             window.pad = "ready"
             self.announce(number, counter, self.clock)
 
-        return self._once("call_next", counter, key, do)
+        return self._once("call_next", counter, key, do, turn)
 
     async def recall(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
@@ -186,21 +197,21 @@ class ToyBranch:
             window.calls += 1
             self.announce(str(window.number), counter, self.clock)
 
-        return self._once("recall", counter, key, do)
+        return self._once("recall", counter, key, do, turn)
 
     async def start(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             self._need_calling(window)
             window.state = CounterState.SERVING
 
-        return self._once("start", counter, key, do)
+        return self._once("start", counter, key, do, turn)
 
     async def miss(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
             self._need_calling(window)
             window.state, window.number = CounterState.FREE, None
 
-        return self._once("miss", counter, key, do)
+        return self._once("miss", counter, key, do, turn)
 
     async def finish(self, counter: int, key: str, turn: int | None = None) -> CounterView:
         def do(window: Window) -> None:
@@ -208,7 +219,7 @@ class ToyBranch:
                 raise CommandRefused("no_ticket", "nobody is being served")
             window.state, window.number, window.pad = CounterState.FREE, None, "armed"
 
-        return self._once("finish", counter, key, do)
+        return self._once("finish", counter, key, do, turn)
 
     async def perform(
         self, counter: int, command: AnyCommand, key: str, turn: int | None = None
@@ -219,7 +230,9 @@ class ToyBranch:
             elif isinstance(command, OpenCounter):
                 window.state = CounterState.FREE
 
-        return self._once(str(command.__struct_config__.tag), counter, key, do)
+        view = self._once(str(command.__struct_config__.tag), counter, key, do, turn)
+        self.commands.append((command, key))
+        return view
 
     @staticmethod
     def _need_calling(window: Window) -> None:
@@ -229,10 +242,19 @@ class ToyBranch:
             raise CommandRefused("no_ticket", "no ticket is called")
 
     def _once(
-        self, name: str, counter: int, key: str, do: Callable[[Window], None]
+        self,
+        name: str,
+        counter: int,
+        key: str,
+        do: Callable[[Window], None],
+        turn: int | None = None,
     ) -> CounterView:
         if key not in self._answers:
-            do(self.windows[counter])
+            window = self.windows[counter]
+            if turn not in (None, window.turn):
+                raise CommandRefused("expired", f"it is turn {window.turn}")
+            do(window)
+            window.turn += 1
             self.commands_done.append((name, counter, key))
             self.touch()
             self._answers[key] = self.counter(counter)

@@ -2,13 +2,11 @@
 // The teller's dialogs: what a command needs besides its name. A dialog keeps the counter's turn from
 // when it was opened: what was meant for one customer never reaches the next one.
 
-const POINTER_GUARD_MS = 400; // the second half of a double click must not press what has just appeared
 const TEXT_KEYS = "input[type=text], select";
 
 const dialogs = {
   open: null, // the <dialog> on the screen
   turn: 0, // of the counter, when it was opened
-  openedAt: 0,
   desk: null, // the newest lists
   send: null, // (command, body, turn) => promise; set by the page
 
@@ -17,7 +15,6 @@ const dialogs = {
     if (!dialog || this.open) return;
     this.open = dialog;
     this.turn = page.turn;
-    this.openedAt = performance.now();
     dialog.querySelector("form").reset();
     this.refuse("");
     const title = dialog.querySelector("[data-title]");
@@ -31,6 +28,7 @@ const dialogs = {
     if (first && (list === "parked" || list === "missed")) choose(input, first);
     dialog.showModal();
     stops(dialog)[0].focus();
+    dialog.scrollTop = 0;
     if (input) input.select();
   },
 
@@ -166,8 +164,8 @@ document.addEventListener("cancel", (event) => {
 document.addEventListener("click", (event) => {
   const dialog = dialogs.open;
   if (!dialog) return;
-  if (event.detail > 0 && performance.now() - dialogs.openedAt < POINTER_GUARD_MS) {
-    event.preventDefault();
+  if (event.detail > 0 && "guarded" in document.body.dataset) {
+    event.preventDefault(); // the second half of a double click presses nothing that has just appeared
     return;
   }
   if (event.target.closest("[data-cancel]")) dialogs.close();

@@ -22,6 +22,7 @@ let began = performance.now() - page.since_ms; // when the state began
 let intent = null; // {action, body, turn, key}: kept until the server has answered it
 let sending = false;
 let guardedUntil = 0;
+let surprised = false; // the refusal on the page is about the very change that is being drawn
 const forgetting = {}; // the timers that take the messages away
 
 function put(element, text) {
@@ -33,7 +34,7 @@ function draw(next) {
   revision = next.revision;
   if (next.state !== page.state || next.number !== page.number) {
     guard();
-    tell("refusal", "");
+    if (!surprised) tell("refusal", "");
   }
   page = next;
   body.dataset.state = page.state;
@@ -136,13 +137,16 @@ function press(action) {
     return;
   }
   if (button.getAttribute("aria-pressed") === "true") return; // it is so already
-  if (button.hasAttribute("data-asks")) dialogs.show(action, page);
-  else send(action, {}, page.turn);
+  if (button.hasAttribute("data-asks")) {
+    guard();
+    dialogs.show(action, page);
+  } else send(action, {}, page.turn);
 }
 
 async function send(action, command, turn) {
   if (sending) return;
   sending = true;
+  surprised = false;
   guard();
   const text = JSON.stringify(command);
   if (!intent || intent.action !== action || intent.text !== text || intent.turn !== turn) {
@@ -182,7 +186,8 @@ function succeed(action, about) {
 }
 
 function fail({ code, message }) {
-  if (code === "expired") {
+  surprised = code === "expired";
+  if (surprised) {
     dialogs.close(); // it was about a state that is over
     refresh();
   }

@@ -79,8 +79,6 @@ class AlertBook:
                 if taken.breach in self.open:
                     self.open[taken.breach].taken_by = taken.by
                 self._keep(taken.key)
-            case _:
-                pass
 
     def raises(self, wrong: Mapping[str, AlertData]) -> list[AlertData]:
         """What is wrong and has no alert, the longest first."""

@@ -35,9 +35,11 @@ class AlertSpool:
                 connection.execute(insert(about_table).values(name=self._about, value=str(top)))
             self._place = int(row.value) if row is not None else top
 
-    def next(self) -> tuple[int, Alert] | None:
-        """The oldest word that is not done, and its place; None when all are."""
-        found = self._rows(1)
+    def next(self, after: int = 0) -> tuple[int, Alert] | None:
+        """The oldest word that is not done, beyond the place ``after``, and its place; None when
+        there is none.
+        """
+        found = self._rows(after)
         if not found:
             return None
         place, raw = found[0]
@@ -45,6 +47,8 @@ class AlertSpool:
 
     def done(self, place: int) -> None:
         """The word at ``place`` and all before it are out."""
+        if place <= self._place:
+            return
         with self._store.transaction() as connection:
             connection.execute(
                 update(about_table)
@@ -76,13 +80,13 @@ class AlertSpool:
             columns.place > self._place, columns.node == self._node, columns.type.in_(_STATE),
         )  # fmt: skip
 
-    def _rows(self, limit: int) -> list[tuple[int, bytes]]:
+    def _rows(self, after: int) -> list[tuple[int, bytes]]:
         columns = event_table.c
         query = (
             select(columns.place, columns.raw)
-            .where(*self._those())
+            .where(*self._those(), columns.place > after)
             .order_by(columns.place)
-            .limit(limit)
+            .limit(1)
         )
         with self._store.reading() as connection:
             return [(row.place, row.raw) for row in connection.execute(query)]

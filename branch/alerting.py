@@ -32,6 +32,7 @@ from branch.store import Store
 from branch.tables import rating_table, ticket_table
 from branch.view import CommandRefused
 from sync.alerts import (
+    Alert,
     AlertCleared,
     AlertData,
     AlertRaised,
@@ -40,6 +41,7 @@ from sync.alerts import (
     OfAlertData,
 )
 from sync.clock import Clock
+from sync.errors import BadMessage
 from sync.messages import (
     AnyEvent,
     DeviceChanged,
@@ -48,12 +50,13 @@ from sync.messages import (
     TicketPrinted,
     TicketPrintFailed,
     UnknownEvent,
+    decode,
     encode,
 )
 from sync.topics import ALERT
-from sync.transport import Transport
+from sync.transport import Message, Transport
 
-LOOK_EVERY_S = 2.0
+LOOK_EVERY_S = 4.0
 """What no event tells of (nodes, the server's own parts) is looked at this often."""
 LOOK_ANYWAY_S = 60.0
 """All of it is looked at this often, and at each event, and when a standard will be broken."""
@@ -115,6 +118,8 @@ class Alerting:
         self._node_since: dict[str, int] = {}
         self._spool = AlertSpool(store, watched.node, "mqtt")
         self._untold = True  # there may be words that were not published
+        self._told = 0  # the place of the last one that was, since the channel came up
+        self._under_way: dict[str, int] = {}  # places of those that did not come back yet
         self._polled: object = None  # what was looked at last of that which no event tells
         self._news = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -207,16 +212,43 @@ class Alerting:
                     break
 
     def _tell(self) -> None:
-        """Publish the words that have not been: while the channel is down they wait."""
+        """Publish the words that have not been: while the channel is down they wait. One is done
+        with when the broker has sent it back to us, as to everybody.
+        """
+        now_ms = self._clock.wall_ms()
         while self._untold and self._transport.connected:
-            found = self._spool.next()
+            found = self._spool.next(self._told)
             if found is None:
                 self._untold = False
                 return
             place, alert = found
-            if not self._transport.publish(ALERT, ALERT.of(), encode(alert)):
+            if now_ms - alert.ts > (ALERT.expiry_s or 0) * 1000:
+                self._spool.done(place)  # nobody would get it any more
+            elif not self._transport.publish(ALERT, ALERT.of(), encode(alert)):
                 return
-            self._spool.done(place)
+            else:
+                self._under_way[alert.id] = place
+            self._told = place
+
+    def connected(self) -> None:
+        """The channel is up: what did not come back is published again."""
+        self._told, self._untold = 0, True
+        self._under_way.clear()
+        self._news.set()
+
+    def heard(self, messages: list[Message]) -> list[Message]:
+        """Those that are not our own alerts."""
+        others = []
+        for message in messages:
+            if message.topic != ALERT.of():
+                others.append(message)
+                continue
+            with contextlib.suppress(BadMessage, SQLAlchemyError):  # it is published again
+                place = self._under_way.pop(decode(message.payload, Alert).id, None)
+                if place is not None:
+                    self._spool.done(place)
+            message.done()
+        return others
 
     def _say(self, event_type: str, data: Payload, ticket: str) -> None:
         self._record(event_type, data, self._engine.tickets.get(ticket))

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from branch.access.accounts import Accounts
+from branch.alert_spool import AlertSpool
 from branch.announcer import Announcer, build_speaker
 from branch.config import BranchConfig, read
 from branch.configuration import Wanted, read_wanted
@@ -23,6 +24,7 @@ from branch.store import Store
 from branch.web.app import create_app
 from branch.web.server import bind, serve
 from branch.web.sign_in import SignIn
+from branch.webhook import Webhook, read_secret
 from hal.errors import UnknownBackend
 from sync.clock import system_clock
 from sync.errors import SyncError
@@ -61,6 +63,7 @@ async def run(config_path: Path, version: str) -> None:
         open_parts.push_async_callback(service.close)
         await announce(config, service, open_parts)
         await show_windows(config, service, open_parts)
+        await call_webhook(config, service, store, open_parts)
         await service.open()
         if relay is not None:
             await relay.open()
@@ -129,6 +132,24 @@ async def show_windows(
     service.own_alerts = lambda: [*others(), *windows.alerts()]
     open_parts.push_async_callback(windows.close)
     await windows.open()
+
+
+async def call_webhook(
+    config: BranchConfig,
+    service: BranchService,
+    store: Store,
+    open_parts: contextlib.AsyncExitStack,
+) -> None:
+    """Post the alerts, if the configuration wants it. Raises SettingsError, SQLAlchemyError."""
+    if config.webhook is None:
+        return
+    secret = read_secret(Path(config.webhook.secret_file))
+    spool = AlertSpool(store, config.node, "webhook")
+    webhook = Webhook(config.webhook, secret, spool, system_clock())
+    service.listeners.append(webhook.note)
+    service.webhook = webhook.health
+    open_parts.push_async_callback(webhook.close)
+    await webhook.open()
 
 
 def build_relay(

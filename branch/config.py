@@ -122,8 +122,11 @@ def read(path: Path) -> BranchConfig:
         bundles=[str(folder / bundle) for bundle in config.updates.bundles],
     )
     access = msgspec.structs.replace(config.access, accounts=str(folder / config.access.accounts))
+    webhook = config.webhook and msgspec.structs.replace(
+        config.webhook, secret_file=str(folder / config.webhook.secret_file)
+    )
     return msgspec.structs.replace(
-        config, database=database, hq=hq, updates=updates, access=access
+        config, database=database, hq=hq, updates=updates, access=access, webhook=webhook
     )
 
 

@@ -25,7 +25,7 @@ from branch.view import CommandRefused
 from sync.alerts import ReissuedData, TicketReissued
 from sync.clock import Clock
 from sync.messages import AnyEvent, IssuedData, PrintFailedData, TicketIssued, UnknownEvent
-from sync.transport import Transport
+from sync.transport import Message, Transport
 
 SHOWN = "shown_on_phone"
 """The cause in the ledger of a ticket without a slip: its number was shown by the manager."""
@@ -78,6 +78,14 @@ class Hall:
             _keep(self._keys, event.data.key, event.sub or "")
             _keep(self._reissued, event.sub or "", event.data.times)
         self.alerting.note(event)
+
+    def connected(self) -> None:
+        """The channel is up."""
+        self.alerting.connected()
+
+    def heard(self, messages: list[Message]) -> list[Message]:
+        """Those that are not our own alerts."""
+        return self.alerting.heard(messages)
 
     async def open(self) -> None:
         """Begin to watch the hall."""

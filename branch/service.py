@@ -76,6 +76,7 @@ from sync.messages import (
     TicketRejoined,
     UnknownEvent,
 )
+from sync.topics import ALERT
 from sync.transport import Transport
 
 log = structlog.get_logger()
@@ -110,6 +111,8 @@ class BranchService:
         """What ``/healthz`` says of the announcements; None where there are none."""
         self.windows: Callable[[], dict[str, object]] | None = None
         """What ``/healthz`` says of the displays above the counters; None where there are none."""
+        self.webhook: Callable[[], dict[str, object]] | None = None
+        """What ``/healthz`` says of the webhook; None where there is none."""
         self.own_alerts: Callable[[], list[str]] = list
         self._config = config
         start = clock.wall_ms() if start is None else start
@@ -196,9 +199,10 @@ class BranchService:
         transport.listen(
             on_up=self._connected,
             on_down=lambda reason: log.warning("feed.down", reason=reason),
-            on_messages=self.ingest.receive,
+            on_messages=lambda messages: self.ingest.receive(self.hall.heard(messages)),
         )
         self.ingest.subscribe()
+        transport.subscribe(ALERT.of())
 
     async def open(self) -> None:
         """Join the feed and begin to publish the displays."""
@@ -257,6 +261,7 @@ class BranchService:
             "hq": self.head_office() if self.head_office else None,
             "speaker": self.speaker() if self.speaker else None,
             "windows": self.windows() if self.windows else None,
+            "webhook": self.webhook() if self.webhook else None,
             "version": self._version,
             "waiting": self.engine.waiting(self._displays.services),
             "skipped_events": self.skipped_events,
@@ -440,6 +445,7 @@ class BranchService:
 
     def _connected(self) -> None:
         self._publishing.connected()
+        self.hall.connected()
         self.configuration.connected()
 
     def _look(self) -> None:

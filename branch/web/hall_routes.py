@@ -25,6 +25,7 @@ from branch.web.api import BAD_KEY, NOT_STORED, IdempotencyKey, Problem, Unknown
 from branch.web.feed import Feed
 from branch.web.hall_page import hall_page
 from branch.web.hall_words import REFUSED, hall_words
+from branch.web.person import person_of
 
 _UNKNOWN = ResponseSpec(Problem, description="There is no such counter")
 _REFUSED = ResponseSpec(
@@ -40,8 +41,8 @@ Streamed = Callable[[Any], Response[Any]]
 
 def by(request: Request[Any, Any, Any]) -> str:
     """The opaque id of who asks, "" where nobody signs in."""
-    person = request.scope["state"].get("person")
-    return str(getattr(person, "account", ""))
+    person = person_of(request)
+    return person.account if person else ""
 
 
 def hall_routes(

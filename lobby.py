@@ -334,7 +334,9 @@ def replay(
 def bench(
     cases: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[CASE]...", help="ticket, sync, pad; all if not given."),
+        typer.Argument(
+            metavar="[CASE]...", help="ticket, sync, pad, calling, wait; all if not given."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
     report: Annotated[

@@ -5,9 +5,9 @@ from datetime import datetime, tzinfo
 
 from branch.calling_config import service_day
 from branch.config import BranchConfig, ServiceConfig
-from branch.estimate import wait_interval_min
-from branch.queue import CounterState, Engine, Joining
+from branch.queue import Engine, Joining
 from branch.view import BoardView, Call, ServiceLine
+from branch.wait_clock import WaitClock
 from sync.clock import Clock
 from sync.messages import (
     AnyEvent,
@@ -33,8 +33,14 @@ class Displays:
     """Keeps the recent calls; everything else is read from the engine when asked."""
 
     def __init__(
-        self, config: BranchConfig, engine: Engine, clock: Clock, tz: tzinfo | None
+        self,
+        config: BranchConfig,
+        engine: Engine,
+        clock: Clock,
+        tz: tzinfo | None,
+        waits: WaitClock,
     ) -> None:
+        self._waits = waits
         self._config = config
         self._engine = engine
         self._clock = clock
@@ -52,6 +58,7 @@ class Displays:
         """An event that the queue has taken: a call, or a repeated one, is the newest call; a
         ticket counts for its day.
         """
+        self._waits.note(event)
         if isinstance(event, TicketIssued):
             self._given[event.data.business_date, event.data.service] += 1
         if isinstance(event, TicketCalled | TicketRecalled):
@@ -62,32 +69,24 @@ class Displays:
                 BoardCall(number=ticket.number, counter=event.data.counter, ts=event.ts)
             )
 
-    def wait_min(self, letter: str) -> tuple[int, int] | None:
-        """The wait interval for a ticket issued now, in minutes."""
-        serving = [
-            c
-            for c in self._engine.counters.values()
-            if letter in c.services and c.state is CounterState.OPEN
-        ]
-        reach = {other for counter in serving for other in counter.services}
-        free = sum(counter.ticket is None and not counter.paused for counter in serving)
-        return wait_interval_min(
-            self._engine.waiting(reach), len(serving), free, self.services[letter].mean_service_s
-        )
+    def waits_min(self) -> dict[str, tuple[int, int] | None]:
+        """The wait interval for a ticket of each service issued now, in minutes, by letter."""
+        now = self._waits.now(tuple(self.services))
+        return {letter: found.interval_min for letter, found in now.items()}
 
-    def joining(self, letter: str) -> Joining:
-        """Whether a ticket of this service should be given now."""
+    def joining(self, letter: str, wait_min: tuple[int, int] | None) -> Joining:
+        """Whether a ticket of this service should be given now, if it would wait so long."""
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz)
-        low_high = self.wait_min(letter)
         return self._days[letter].joining(
             now.hour * 60 + now.minute + now.second / 60,
             self._given[now.date().isoformat(), letter],
-            low_high[1] if low_high else None,
+            wait_min[1] if wait_min else None,
         )
 
     def board(self, revision: int) -> BoardView:
         """The call board now."""
         now = datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz)
+        waits = self.waits_min()
         calls = [Call(c.number, c.counter, self.clock_text(c.ts), c.ts) for c in self._calls]
         return BoardView(
             revision=revision,
@@ -104,8 +103,8 @@ class Displays:
                     s.zh,
                     s.en,
                     self._engine.waiting([s.letter]),
-                    self.wait_min(s.letter),
-                    self.joining(s.letter).value,
+                    waits[s.letter],
+                    self.joining(s.letter, waits[s.letter]).value,
                 )
                 for s in self._config.services
             ),
@@ -121,15 +120,14 @@ class Displays:
         """Everything public, as (topic, name, payload)."""
         now_ms = self._clock.wall_ms()
         found: list[tuple[Topic, str, bytes]] = []
-        for letter in self.services:
-            low_high = self.wait_min(letter)
+        for letter, low_high in self.waits_min().items():
             state = QueueState(
                 service=letter,
                 waiting=self._engine.waiting([letter]),
                 wait_low_min=low_high[0] if low_high else None,
                 wait_high_min=low_high[1] if low_high else None,
                 ts=now_ms,
-                joining=self.joining(letter).value,
+                joining=self.joining(letter, low_high).value,
             )
             found.append((QUEUE, QUEUE.of(service=letter), encode(state)))
         board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)

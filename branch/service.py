@@ -57,6 +57,7 @@ from branch.teller_view import counter_view
 from branch.timing import Timing
 from branch.view import BoardView, CounterView
 from branch.visits import Visits
+from branch.wait_clock import WaitClock
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.identity import CHAIN_START
@@ -127,7 +128,9 @@ class BranchService:
         self._timing = Timing(self._dating, clock, self.engine, self._record, self._bump)
         self.skipped_events = 0
         self._configured = {c.number for c in config.counters}
-        self._displays = Displays(config, self.engine, clock, tz)
+        self.waits = WaitClock(config, self.engine, clock)
+        store.forecasts = self.waits.rows
+        self._displays = Displays(config, self.engine, clock, tz, self.waits)
         self._tz = tz
         self.hall = Hall(
             config, self.engine, clock, store, transport, self._displays, self._desk, self._record,

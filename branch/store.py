@@ -3,7 +3,8 @@
 One transaction holds the inbox row and every projection of it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import structlog
 from sqlalchemy import (
@@ -20,6 +21,7 @@ from branch.errors import StoreUnusable
 from branch.projection import by_own_clock, project
 from branch.seen import note_all, note_numbers
 from branch.tables import (
+    forecast_table,
     seen_table,
     ticket_table,
     visit_table,
@@ -52,6 +54,10 @@ class Store(Database):
             raise StoreUnusable(f"{self.name}: {cause(error)}; is the disk healthy?") from error
         self.dating: Dating | None = None
         """Dates the events; without it they are dated as their devices did."""
+        self.forecasts: Callable[[Sequence[AnyEvent | UnknownEvent]], list[dict[str, Any]]] = (
+            lambda _: []
+        )
+        """Rows of ``wait_forecast`` for the tickets that these events issue; raises nothing."""
         self.unreadable = 0
         """Rows of the ledger that this version cannot read; they are kept."""
 
@@ -125,4 +131,8 @@ class Store(Database):
         if self.dating is not None:
             self.dating.heard(events)
             at = self.dating.at
-        return project(connection, events, at)
+        rated = project(connection, events, at)
+        forecasts = self.forecasts(events)
+        if forecasts:
+            connection.execute(insert(forecast_table), forecasts)
+        return rated

@@ -55,6 +55,22 @@ leg_table = Table(
 )
 """Earlier parts of a visit; its last one stands in the ticket itself."""
 
+forecast_table = Table(
+    "wait_forecast",
+    metadata,
+    Column("ticket", String(36), primary_key=True),
+    Column("service", String(1), nullable=False),
+    Column("segment", String(SEGMENT_LENGTH), nullable=False),
+    Column("rung", String(12), nullable=False),  # of branch.wait
+    Column("ahead", Integer),
+    Column("p10_ms", BigInteger),
+    Column("p50_ms", BigInteger),
+    Column("p90_ms", BigInteger),
+)
+"""What was forecast of a ticket's wait as it was accepted, for its service and segment of then; a
+walk-in has none. No event makes these rows, so they cannot be made again.
+"""
+
 rating_table = Table(
     "rating",
     metadata,

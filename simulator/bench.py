@@ -4,8 +4,8 @@ Every figure is a ratio of two things measured in turn, round by round, medians 
 Absolute times
 are for orientation. The anchors: an append of a record's bytes with fdatasync (the least a
 durable commit can
-cost); those of the exchange, of the pad and of calling are in bench_sync, bench_pad and
-bench_calling.
+cost); those of the exchange, of the pad, of calling and of the wait are in bench_sync, bench_pad,
+bench_calling and bench_wait.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from branch.config import (
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ServiceConfig
 from kiosk.flow import Phase
 from kiosk.view import CONTROL_DONE, View
-from simulator import bench_calling, bench_pad, bench_sync
+from simulator import bench_calling, bench_pad, bench_sync, bench_wait
 from simulator.figure import Figure
 from simulator.world import World
 from sync.clock import system_clock
@@ -95,7 +95,7 @@ async def touch_to_journal(say: Callable[[str], None]) -> list[Figure]:
     return figures
 
 
-CASES = ("ticket", "sync", "pad", "calling")
+CASES = ("ticket", "sync", "pad", "calling", "wait")
 ALIASES = {"link": "pad"}
 """What a case was called before."""
 
@@ -117,6 +117,8 @@ async def run(cases: list[str], say: Callable[[str], None]) -> dict[str, object]
         figures += found
     if "calling" in cases:
         figures += await bench_calling.measure(say)
+    if "wait" in cases:
+        figures += bench_wait.measure(say)
     return {
         "cases": cases,
         "firmware": sizes,

@@ -15,7 +15,7 @@ from branch.queue.errors import ImpossibleEvent
 from branch.queue.lines import Lines
 from branch.queue.memory import Memory
 from branch.queue.selection import Choice, Reason, Selection, Turns
-from branch.queue.ticket import AT_COUNTER, ENDED, QueueTicket, TicketPhase
+from branch.queue.ticket import AT_COUNTER, ENDED, LineKey, QueueTicket, TicketPhase
 from branch.queue.transitions import phase_after
 from sync.messages import (
     AnyEvent,
@@ -109,6 +109,10 @@ class Engine:
         """Parked tickets whose time is over, the longest over first."""
         found = [t for t in self.parked.values() if t.due_at and t.due_at <= now_ms]
         return sorted(found, key=lambda t: (t.due_at, t.order))
+
+    def line_of(self, ticket: QueueTicket) -> LineKey:
+        """The line that the ticket waits in, if it waits."""
+        return (ticket.service, self.discipline.class_of(ticket), ticket.held_for)
 
     def done(self, event_type: str, counter: int, key: str) -> bool:
         """Whether the command ``key`` of this counter has made its event already. The same key
@@ -246,7 +250,8 @@ class Engine:
             return
         self._remember(event)
 
-    def _issue(self, event: TicketIssued) -> None:
+    def ticket_of(self, event: TicketIssued) -> QueueTicket:
+        """The ticket that the event issues, not in the queue."""
         data, at = event.data, self.at(event)
         ticket = QueueTicket(
             event.id,
@@ -260,9 +265,13 @@ class Engine:
         self._hold(ticket, data.wanted_counter, at + data.hold_ms)
         ticket.wanted_ms = data.hold_ms if data.wanted_counter else 0
         ticket.place = self.discipline.place(ticket)
-        self.tickets[event.id] = ticket
-        if data.counter:
-            self._seat(ticket, data.counter, at)
+        return ticket
+
+    def _issue(self, event: TicketIssued) -> None:
+        ticket = self.tickets[event.id] = self.ticket_of(event)
+        if event.data.counter:
+            at = ticket.issued_at
+            self._seat(ticket, event.data.counter, at)
             ticket.phase, ticket.started_at, ticket.calls = TicketPhase.SERVING, at, 0
 
     def _move(self, event: Event, ticket: QueueTicket) -> None:
@@ -372,8 +381,7 @@ class Engine:
 
     def _wait(self, ticket: QueueTicket) -> None:
         ticket.phase = TicketPhase.WAITING
-        key = (ticket.service, self.discipline.class_of(ticket), ticket.held_for)
-        self.lines.join(ticket, key, self.discipline.place(ticket))
+        self.lines.join(ticket, self.line_of(ticket), self.discipline.place(ticket))
 
     def _remember(self, event: AnyEvent) -> None:
         """The key of the command that made the event, if one did."""

@@ -33,11 +33,20 @@ class Lines:
         """The ticket does not wait any more; harmless for one that does not."""
         if ticket.line is None:
             return
+        self.take(ticket)
+        ticket.line = None
+
+    def copy(self) -> "Lines":
+        """The same tickets in lines of their own, to look ahead in."""
+        return Lines({key: list(line) for key, line in self.by_key.items()})
+
+    def take(self, ticket: QueueTicket) -> None:
+        """Remove a waiting ticket from these lines; it keeps what it knows of its place."""
+        assert ticket.line is not None
         line = self.by_key[ticket.line]
         del line[bisect.bisect_left(line, ticket.place, key=_place)]
         if not line:
             del self.by_key[ticket.line]
-        ticket.line = None
 
     def waiting(self, services: Collection[str]) -> int:
         """How many wait for any of ``services``."""

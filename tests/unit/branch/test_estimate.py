@@ -11,11 +11,10 @@ from branch.estimate import (
     FINE_BELOW_MIN,
     HIGH,
     LOW,
-    MAX_AHEAD,
     MAX_SHAPE,
+    MIDDLE,
     erlang_quantile,
     round_outward,
-    wait_interval_min,
 )
 
 probabilities = st.floats(0.01, 0.99)
@@ -105,41 +104,21 @@ def test_rounding_by_example() -> None:
     assert round_outward(7.0, 0.1 + 0.7 + 0.2 + 6.0) == (7, 7)
 
 
-def test_when_there_is_nothing_to_estimate() -> None:
-    assert wait_interval_min(0, 2, 1, 300) == (0, 0)
-    assert wait_interval_min(0, 2, 0, 300) == (0, 6)
-    assert wait_interval_min(1, 2, 1, 300) != (0, 0)
-    assert wait_interval_min(3, 0, 0, 300) is None
-    assert wait_interval_min(MAX_AHEAD + 1, 2, 0, 300) is None
-    assert wait_interval_min(MAX_AHEAD, 2, 0, 300) == (1180, 1325)
-
-
-def test_the_interval_is_p10_to_p90_of_the_erlang_wait() -> None:
-    # 5 ahead, 3 windows, 6 min: Erlang(6) with mean 12 min; exact sums bracket the printed ends.
-    interval = wait_interval_min(5, 3, 0, 360)
-    assert interval == (6, 20)
-    per_stage = 360 / 3 / 60
-    assert exact_cdf(6, interval[0] / per_stage) <= LOW
-    assert exact_cdf(6, interval[1] / per_stage) >= HIGH
-
-
-@given(
-    st.integers(0, MAX_AHEAD - 1), st.integers(1, 20), st.floats(1.0, 14_400.0), st.integers(0, 20)
-)
-def test_more_people_wait_longer_and_more_windows_less(
-    ahead: int, windows: int, mean_s: float, free: int
-) -> None:
-    now = wait_interval_min(ahead, windows, free, mean_s)
-    longer = wait_interval_min(ahead + 1, windows, free, mean_s)
-    shorter = wait_interval_min(ahead, windows + 1, free, mean_s)
-    assert now is not None
-    assert longer is not None
-    assert shorter is not None
-    assert 0 <= now[0] <= now[1]
-    assert now[0] <= longer[0]
-    assert now[1] <= longer[1]
-    assert shorter[0] <= now[0]
-    assert shorter[1] <= now[1]
+@pytest.mark.parametrize("p", [0.01, LOW, MIDDLE, HIGH, 0.99])
+@given(shape=st.floats(1, MAX_SHAPE - 0.01))
+def test_between_whole_shapes_it_is_the_gamma_distribution(p: float, shape: float) -> None:
+    x = erlang_quantile(shape, shape, p)
+    low, high = math.floor(shape), math.floor(shape) + 1
+    assert erlang_quantile(low, low, p) <= x * (1 + 1e-12)
+    assert x <= erlang_quantile(high, high, p) * (1 + 1e-12)
+    # P(k + 1, x) = P(k, x) - x^k e^-x / Gamma(k + 1) (DLMF 8.8.5), from the far end downwards,
+    # where P is 0.
+    top = shape + 40 * math.sqrt(shape) + 200
+    total = sum(
+        math.exp(k * math.log(x) - x - math.lgamma(k + 1))
+        for k in (shape + i for i in range(round(top - shape)))
+    )
+    assert total == pytest.approx(p, abs=1e-9)
 
 
 @given(st.integers(1, MAX_SHAPE), probabilities, probabilities)

@@ -1,0 +1,100 @@
+"""The wait clock: what a ticket's wait is forecast to be, for the displays and for the ledger.
+
+The forecast of a ticket is written in the transaction that accepts its issue, so no ticket is
+without one, and it is scored against what the ticket then waits.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+
+from branch.config import BranchConfig
+from branch.experience import Experience
+from branch.queue import Engine, QueueTicket
+from branch.tables import SEGMENT_LENGTH
+from branch.wait import Forecast, Rung, forecast
+from sync.clock import Clock
+from sync.messages import AnyEvent, ServiceEnded, TicketIssued, UnknownEvent
+
+LATE_MS = 60_000
+"""A ticket that is heard of so long after its issue gets no forecast: it has waited already."""
+
+log = structlog.get_logger()
+
+
+class WaitClock:
+    """Reads the engine and learns from what it has taken; changes nothing."""
+
+    def __init__(self, config: BranchConfig, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._experience = Experience({s.letter: s.mean_service_s * 1000 for s in config.services})
+
+    def note(self, event: AnyEvent | UnknownEvent) -> None:
+        """An event that the queue has taken."""
+        if isinstance(event, TicketIssued):
+            at_ms = self._engine.at(event)
+            self._experience.issued(event.data.service, event.data.segment, at_ms)
+        elif isinstance(event, ServiceEnded):
+            ticket = self._engine.tickets[event.sub or ""]
+            self._experience.served(ticket.service, event.data.service_ms)
+
+    def now(self, letters: Sequence[str]) -> dict[str, Forecast]:
+        """The forecast for a ticket of each service that is issued now, of its usual segment."""
+        now_ms = self._clock.wall_ms()
+        found: dict[str, Forecast] = {}
+        for letter in letters:
+            segment = self._experience.usual_segment(letter, now_ms)
+            ticket = QueueTicket("now", "now", letter, segment, (now_ms, "~", 0))
+            found[letter] = self._forecast(ticket, now_ms, ())
+        return found
+
+    def rows(self, events: Sequence[AnyEvent | UnknownEvent]) -> list[dict[str, Any]]:
+        """Rows of the table ``wait_forecast`` for the tickets that ``events``, not yet in the
+        queue, issue. A forecast that fails is unknown and logged: the ticket is accepted.
+        """
+        rows: list[dict[str, Any]] = []
+        before: list[TicketIssued] = []
+        now_ms = self._clock.wall_ms()
+        for event in events:
+            if not isinstance(event, TicketIssued) or event.data.counter:
+                continue
+            rows.append(_row(event, self._of(event, before, now_ms)))
+            before.append(event)
+        return rows
+
+    def _of(self, event: TicketIssued, before: Sequence[TicketIssued], now_ms: int) -> Forecast:
+        try:
+            ticket = self._engine.ticket_of(event)
+            if now_ms - ticket.issued_at > LATE_MS:
+                return Forecast(Rung.LATE)
+            also = [self._engine.ticket_of(one) for one in before]
+            return self._forecast(ticket, now_ms, also)
+        except Exception:
+            log.exception("wait.not_forecast", node=event.src, seq=event.seq)
+            return Forecast(Rung.UNKNOWN)
+
+    def _forecast(self, ticket: QueueTicket, now_ms: int, also: Sequence[QueueTicket]) -> Forecast:
+        experience = self._experience
+        return forecast(
+            self._engine,
+            ticket,
+            now_ms,
+            experience.mean_ms(),
+            also=also,
+            streams=experience.streams(now_ms),
+        )
+
+
+def _row(event: TicketIssued, found: Forecast) -> dict[str, Any]:
+    return {
+        "ticket": event.id,
+        "service": event.data.service,
+        "segment": event.data.segment[:SEGMENT_LENGTH],
+        "rung": found.rung.value,
+        "ahead": found.ahead,
+        "p10_ms": found.p10_ms,
+        "p50_ms": found.p50_ms,
+        "p90_ms": found.p90_ms,
+    }

@@ -21,6 +21,7 @@ from branch.standards_config import (
     standards_problems,
     webhook_problems,
 )
+from branch.typed import NOTES, note_problems
 from branch.window_config import WindowsConfig, window_problems
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
@@ -97,6 +98,8 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     standards: StandardsConfig = StandardsConfig()
     webhook: WebhookConfig | None = None
     rating_window_s: float = 10.0
+    notes: list[str] = msgspec.field(default_factory=lambda: list(NOTES))
+    """What a teller may write to the next one, or give as the reason of a pause."""
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
     access: AccessConfig = AccessConfig()
@@ -142,6 +145,7 @@ def check(config: BranchConfig, path: str) -> None:
         *window_problems(config.windows, [counter.number for counter in config.counters]),
         *standards_problems(config.standards, [s.letter for s in config.services]),
         *webhook_problems(config.webhook),
+        *note_problems(config.notes),
     )
     for key, problem in problems:
         raise SettingsError(f"{path}: {key}: {problem}")

@@ -30,6 +30,7 @@ from branch.queue import (
     TicketPhase,
 )
 from branch.rules import segment_names
+from branch.typed import refuse_personal
 from branch.view import CommandRefused
 from sync.clock import Clock
 from sync.messages import (
@@ -74,6 +75,7 @@ class Desk:
         last_walk_in: Callable[[str], tuple[int, str]],
     ) -> None:
         self._queue = config.queue
+        self._notes = config.notes
         self._services = {service.letter for service in config.services}
         self._segments = segment_names(config)
         self._engine = engine
@@ -83,6 +85,7 @@ class Desk:
 
     def carry_out(self, counter: int, command: DeskCommand, key: str) -> None:
         """Do it, once. Raises CommandRefused, NotStored."""
+        refuse_personal(command, self._notes)
         match command:
             case Transfer():
                 self._transfer(counter, command, key)

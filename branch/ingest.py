@@ -38,6 +38,7 @@ from sync.messages import (
     encode,
     split_batch,
 )
+from sync.personal import SENT, sent
 from sync.session import WINDOW
 from sync.topics import (
     ACK,
@@ -326,6 +327,8 @@ class Ingest:
 
     def _control(self, node: str, kind: str, message: Message) -> None:
         try:
+            if sent(message.payload):
+                raise BadMessage(SENT)
             if kind == "hello":
                 self._welcome(node, decode(message.payload, Hello))
             elif kind == "state":

@@ -21,6 +21,7 @@ from branch.commands import (
 from branch.desk import Desk
 from branch.pads import PadControl
 from branch.queue import Engine
+from branch.typed import refuse_key
 from branch.view import CommandRefused
 from branch.visits import Visits
 
@@ -56,6 +57,7 @@ class Intents:
         for, None any; ``expires_ms`` (Unix ms, 0 never) is when it is too late. Raises
         CommandRefused, NotStored.
         """
+        refuse_key(key)
         if self.event_of(counter, command, key):
             return
         intent = (counter, name_of(command), key)

@@ -3,7 +3,8 @@
 The high-water mark of a node is the last sequence number below which nothing is missing. Events
 above a gap are not stored: they are kept in memory until the gap is filled, and the gap is told
 to the device. An event that is there already counts as a duplicate; the same place or the same id
-with another content is quarantined, never dropped. A node's new epoch begins with its first event:
+with another content is quarantined, never dropped. Of an event that holds a person's data only the
+place is kept (:mod:`sync.withheld`). A node's new epoch begins with its first event:
 what it holds is recognised by the ids.
 """
 
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, func, select
 
+from sync import personal
 from sync.crashpoint import reach
 from sync.errors import BadMessage
 from sync.identity import CHAIN_START, chain
@@ -34,8 +36,10 @@ from sync.messages import (
     UnknownEvent,
     decode_envelope,
     decode_event,
+    encode,
     unknown_fields,
 )
+from sync.withheld import withheld, withheld_bytes
 
 EPOCH_END = 2**31
 SEQ_END = 2**53
@@ -121,8 +125,10 @@ class Inbox:
         rows: list[_Row] = []
         for node, raws in messages:
             mark = marks[node]
+            doubtful = personal.sent(b"\n".join(raws))
             for raw in raws:
-                self._sort(connection, node, raw, mark, rows, now_ms)
+                hidden = doubtful and personal.sent(raw)
+                self._sort(connection, node, raw, mark, rows, now_ms, hidden=hidden)
             self._unstash(connection, node, mark, rows, now_ms)
         new = self._store(connection, rows, marks, now_ms)
         for node, mark in marks.items():
@@ -146,11 +152,14 @@ class Inbox:
         mark: Accepted,
         rows: list[_Row],
         now_ms: int,
+        *,
+        hidden: bool,
     ) -> None:
         """Find an event's place: it follows the mark, comes early, is there already, or is not
-        for the ledger.
+        for the ledger. Of one that is ``hidden``, for a person's data in it, only the place is
+        kept.
         """
-        problem = ""
+        problem, kept = "", withheld_bytes(raw) if hidden else raw
         event: AnyEvent | UnknownEvent
         try:
             event = decode_event(raw)
@@ -159,12 +168,17 @@ class Inbox:
             try:
                 event = decode_envelope(raw)
             except BadMessage:
-                self._quarantine(connection, node, now_ms, problem, raw, mark)
+                problem = personal.SENT if hidden else problem
+                self._quarantine(connection, node, now_ms, problem, kept, mark)
                 return
         foreign = _foreign(node, event)
+        if hidden:
+            event, problem = withheld(event, chain(raw)), personal.SENT
+            foreign = personal.SENT if foreign or personal.sent(encode(event)) else ""
         if foreign:
-            self._quarantine(connection, node, now_ms, foreign, raw, mark)
+            self._quarantine(connection, node, now_ms, foreign, kept, mark)
             return
+        kept = encode(event) if hidden else raw
         problem = problem or _unfit(event)
         if event.epoch > mark.epoch and event.seq == 1 and event.prev == CHAIN_START:
             mark.epoch, mark.hw, mark.digest = event.epoch, 0, CHAIN_START
@@ -177,13 +191,13 @@ class Inbox:
             if event.seq <= below + STASH:
                 self._stash.setdefault(node, {})[event.seq] = (event.epoch, raw)
         elif event.seq <= mark.hw:
-            self._compare(connection, node, event, raw, mark, rows, now_ms)
+            self._compare(connection, node, event, raw, kept, mark, rows, now_ms)
         elif event.prev != mark.digest and self._check_chain:
             reason = f"{event.epoch}/{event.seq} does not follow the stored chain"
-            self._quarantine(connection, node, now_ms, reason, raw, mark)
+            self._quarantine(connection, node, now_ms, reason, kept, mark)
         else:
             digest = chain(raw)
-            rows.append(_Row(node, event, raw, digest, problem))
+            rows.append(_Row(node, event, kept, digest, problem))
             mark.hw, mark.digest = event.seq, digest
 
     def _unstash(
@@ -199,7 +213,8 @@ class Inbox:
             del stash[seq]
         while (found := stash.get(mark.hw + 1)) and found[0] == mark.epoch:
             before = mark.hw
-            self._sort(connection, node, found[1], mark, rows, now_ms)
+            hidden = personal.sent(found[1])
+            self._sort(connection, node, found[1], mark, rows, now_ms, hidden=hidden)
             if mark.hw == before:
                 stash.pop(before + 1, None)
                 return
@@ -222,6 +237,7 @@ class Inbox:
         node: str,
         event: AnyEvent | UnknownEvent,
         raw: bytes,
+        kept: bytes,
         mark: Accepted,
         rows: list[_Row],
         now_ms: int,
@@ -248,7 +264,7 @@ class Inbox:
             # Two contents for one place are evidence, and no rubbish that a bound may drop.
             mark.quarantined += 1
             reason = f"{event.epoch}/{event.seq} is stored with another content"
-            self.set_aside(connection, node, now_ms, reason, raw)
+            self.set_aside(connection, node, now_ms, reason, kept)
 
     def _store(
         self,

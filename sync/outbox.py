@@ -29,6 +29,7 @@ from sync.messages import (
     decode,
     encode,
 )
+from sync.personal import SENT, sent
 from sync.session import (
     Acked,
     BeginEpoch,
@@ -254,6 +255,8 @@ class Outbox:
     def _dispatch(self, message: Message) -> bool:
         """Handle one message; True for a command, which is acknowledged when it is done."""
         kind = message.topic.rsplit("/", 1)[-1]
+        if kind != "cfg" and sent(message.payload):
+            raise BadMessage(SENT)
         if message.topic.startswith(f"{self._root}/pub/queue/"):
             self._on_queue(decode(message.payload, QueueState))
         elif message.topic == SRV_STATE.of(root=self._root):

@@ -41,7 +41,7 @@ _REFUSED = ResponseSpec(
     description=(
         "The state does not allow it: no_ticket, busy, paused, not_open, expired, unknown_ticket,"
         " wrong_phase, unknown_service, unknown_segment, not_served_here, not_served_there,"
-        " no_change, bad_reason, too_late or no_number"
+        " no_change, bad_reason, too_late, no_number, unknown_note, bad_teller or personal_data"
     ),
 )
 _COMMANDS: dict[type[Command], str] = {

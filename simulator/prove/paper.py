@@ -20,12 +20,12 @@ programs do. ``--without once``: a number may be printed any number of times.
 """
 
 import itertools
+import multiprocessing
 import random
 import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +51,7 @@ from simulator.prove.paper_hall import (
     Seen,
 )
 from simulator.prove.proof import Proof, ProveOptions, Say
+from simulator.prove.seeds import quiet
 from simulator.prove.witness import Witness
 
 ROUNDS = 2
@@ -97,8 +98,9 @@ def run(options: ProveOptions, say: Say) -> Proof:
     ]
     figures: Counter[str] = Counter()
     met: Counter[str] = Counter()
-    with ProcessPoolExecutor(max(1, options.jobs)) as pool:
-        for work, seen in zip(works, pool.map(_play, works), strict=True):
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(options.jobs, initializer=quiet) as pool:
+        for work, seen in zip(works, pool.imap(_play, works), strict=True):
             judge(proof, seen, Path(work.folder), figures, f"hall {work.index}")
             met.update(broken.fault for broken in seen.broken)
             if work.index % 10 == 9:

@@ -24,6 +24,7 @@ PROOFS = {
     "presses": "simulator.prove.presses",
     "paper": "simulator.prove.paper",
     "kiosk": "simulator.prove.kiosk",
+    "taint": "simulator.prove.taint",
 }
 """Name -> module with ``run(options, say) -> Proof``; its docstring says what it does."""
 

@@ -89,7 +89,7 @@ async def test_a_dialog_holds_the_focus_and_escape_gives_it_back(site: Site, nam
     page = await site.open("/counter/2", DESK)
     before = await page.evaluate("document.activeElement.id")
     await ask(page, name)
-    seen = []
+    seen: list[object] = []
     for _ in range(9):
         focus = await page.evaluate(FOCUS)
         assert focus["inside"], (name, seen)

@@ -88,7 +88,7 @@ class StandardsOracle:
     def _began(self, t: dict[str, Any]) -> int:
         slot: int = t["slot"]
         if t["segment"] == "appointment" and slot and t["issued"] - slot <= LATE_MS:
-            return max(t["issued"], slot)
+            return max(int(t["issued"]), slot)
         return int(t["issued"])
 
     def _held(self, t: dict[str, Any], number: int) -> int:

@@ -9,6 +9,7 @@ import pytest
 from branch.alert_book import HOLD_MS
 from branch.errors import NotStored
 from branch.standards_config import StandardsConfig
+from sync.envelope import Event
 from sync.messages import encode
 from sync.topics import EVT
 from sync.transport import Message
@@ -308,9 +309,9 @@ async def unhappy_offline(bench: BranchBench) -> None:
     await settle()
 
 
-def accept(bench: BranchBench, *events: object) -> None:
+def accept(bench: BranchBench, *events: Event) -> None:
     """The server takes these as if they had come over the channel."""
-    payloads = [encode(event) for event in events]  # type: ignore[type-var]
+    payloads = [encode(event) for event in events]
     bench.branch.ingest.receive(
         [
             Message(EVT.of(node="kiosk-1"), payload, False, None, None, lambda: None)

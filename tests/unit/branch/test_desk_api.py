@@ -41,7 +41,7 @@ async def test_a_visit_by_http(tmp_path: Path) -> None:
         assert (called["number"], called["turn"], called["window"]) == ("A001", 1, "open")
         stale = await post("park", "k2", {"minutes": 5}, turn=0)
         assert (stale.status_code, stale.json()["code"]) == (409, "expired")
-        body = {"service": "B", "counter": 2, "back": True, "note": "form"}
+        body = {"service": "B", "counter": 2, "back": True, "note": "has the form"}
         answers = [await post("transfer", "k3", body, turn=1) for _ in range(2)]
         assert [a.status_code for a in answers] == [200, 200], answers[0].text
         assert [a.json()["turn"] for a in answers] == [2, 2]

@@ -103,6 +103,7 @@ async def test_what_the_ledger_does_not_take(tmp_path: Path) -> None:
             tampered(good, sub="x" * 40, seq=2),
             tampered(good, seq=2, prev="?"),
             b'{"type": "ticket.issued"}',
+            b"?",
             b"\xff\xfe",
         ]
         for raw in bad:
@@ -118,6 +119,7 @@ async def test_what_the_ledger_does_not_take(tmp_path: Path) -> None:
             "'kiosk-2' in a message of 'kiosk-1'",
             "16 hex",
             "not JSON",
+            "what looks like a person's data",
         ):
             assert words in reasons
         assert (kiosk.acked, len(bench.rows("event"))) == (1, 1)

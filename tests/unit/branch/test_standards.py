@@ -7,8 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from branch.alert_book import HOLD_MS, AlertBook
 from branch.standards import Standard, Standards, standards_of

@@ -9,8 +9,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from branch.estimate import MAX_AHEAD
 from branch.queue import CounterState, Discipline, Engine, QueueTicket

@@ -285,3 +285,43 @@ def test_any_mixture_of_resends_converges(slices: list[tuple[int, int]]) -> None
         assert stored(connection) == raws
         assert [event.seq for event in seen] == list(range(1, 31))
     engine.dispose()
+
+
+def test_of_a_person_s_data_only_the_place_is_kept(connection: Connection) -> None:
+    raws, prev = [], CHAIN_START
+    for seq, data in enumerate(({}, {"phone": "13800138000"}, {"name": "欧阳"}, {}), start=1):
+        fields = {
+            "type": "guest.seen", "v": 1, "id": f"e-{seq}", "src": "kiosk-1", "epoch": 1,
+            "seq": seq, "prev": prev, "ts": seq, "clk": {"boot": "b", "mono_ms": seq},
+            "data": data,
+        }  # fmt: skip
+        raws.append(msgspec.json.encode(fields))
+        prev = chain(raws[-1])
+    inbox = Inbox()
+    accepted = inbox.accept(connection, "kiosk-1", raws, 1)
+    assert (accepted.hw, accepted.digest, accepted.quarantined) == (4, prev, 2)
+    kept = stored(connection)
+    assert kept[0] == raws[0]
+    assert [msgspec.json.decode(raw)["type"] for raw in kept[1:3]] == ["event.withheld"] * 2
+    for raw in (*kept, *connection.execute(select(quarantine_table.c.raw)).scalars()):
+        assert b"138" not in raw
+        assert "欧阳".encode() not in raw
+    again = inbox.accept(connection, "kiosk-1", raws, 2)
+    assert (again.hw, again.duplicates, again.quarantined) == (4, 4, 0)
+
+
+def test_a_person_s_data_in_the_envelope_is_not_kept_either(connection: Connection) -> None:
+    fields = {
+        "type": "13800138000", "v": 1, "id": "13800138000", "src": "kiosk-1", "epoch": 1, "seq": 1,
+        "prev": CHAIN_START, "ts": 1, "clk": {"boot": "13800138000", "mono_ms": 1},
+        "sub": "13800138000", "origin": "13800138000", "data": {},
+    }  # fmt: skip
+    foreign = {**fields, "src": "13800138000"}
+    rubbish = b'{"id": "13800138000'
+    raws = [msgspec.json.encode(fields), msgspec.json.encode(foreign), rubbish]
+    accepted = Inbox().accept(connection, "kiosk-1", raws, 1)
+    assert (accepted.hw, accepted.quarantined) == (1, 3)
+    columns = (event_table, quarantine_table)
+    kept = [repr(tuple(row)) for table in columns for row in connection.execute(select(table))]
+    assert len(kept) == 4
+    assert "138" not in "".join(kept)

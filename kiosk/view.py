@@ -12,6 +12,8 @@ class Screen(StrEnum):
     """Which screen is up; also the ``screen`` of the screen description."""
 
     HOME = "home"
+    ACCESS = "access"
+    IDLE = "idle"
     TICKET = "ticket"
     NO_SLIP = "no_slip"
     OUT_OF_SERVICE = "out_of_service"
@@ -22,6 +24,22 @@ class Printing(StrEnum):
 
     RUNNING = "running"
     DONE = "done"
+
+
+@dataclass(frozen=True, slots=True)
+class Modes:
+    """How this visitor wants the screens; they end with the visit.
+
+    ``simple``: large print, few choices, no hurry. ``low``: every control in the lower half, for
+    somebody who sits. ``contrast``: white on black.
+    """
+
+    simple: bool = False
+    low: bool = False
+    contrast: bool = False
+
+
+PLAIN = Modes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +82,28 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class HomeView:
-    """First screen: at most four ordinary services and the person button."""
+    """First screen: at most four ordinary services and the person button; in simple mode two."""
 
     language: str
     header: Header
     tiles: tuple[ServiceTile, ...]
     online: bool = True
     notice: str = ""  # key of the catalogue for a short transient word, "" for none
+    modes: Modes = PLAIN
     screen: Screen = Screen.HOME
+
+
+@dataclass(frozen=True, slots=True)
+class AccessView:
+    """What would make it easier: the switches, and how the screens will look."""
+
+    language: str
+    header: Header
+    chosen: Modes  # as switched so far; ``modes`` is how this screen itself is drawn
+    sample: ServiceTile
+    person: bool = True  # there is a way to a person to offer
+    modes: Modes = PLAIN
+    screen: Screen = Screen.ACCESS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +117,7 @@ class TicketView:
     issued_clock: str
     wait: Wait
     printing: Printing
+    modes: Modes = PLAIN
     screen: Screen = Screen.TICKET
 
 
@@ -102,6 +135,7 @@ class NoSlipView:
     staff_told: bool
     qr_url: str | None  # None: no public address is configured, no code is drawn
     may_reprint: bool = False  # the printer is able and the number was not printed again yet
+    modes: Modes = PLAIN
     screen: Screen = Screen.NO_SLIP
 
 
@@ -114,10 +148,24 @@ class OutOfServiceView:
     code: str  # for the technician, e.g. "storage_full"
     machine: str = ""  # which kiosk, before the code: "K1"
     told_clock: str = ""  # when the technician was told; "" = nobody has been reached
+    modes: Modes = PLAIN
     screen: Screen = Screen.OUT_OF_SERVICE
 
 
-View = HomeView | TicketView | NoSlipView | OutOfServiceView
+@dataclass(frozen=True, slots=True)
+class IdleView:
+    """ "Still there?" over the screen that waits: it counts down, one tap keeps everything."""
+
+    language: str
+    header: Header
+    behind: "HomeView | AccessView"
+    left_s: int
+    whole_s: int
+    modes: Modes = PLAIN
+    screen: Screen = Screen.IDLE
+
+
+View = HomeView | AccessView | IdleView | TicketView | NoSlipView | OutOfServiceView
 
 # Control ids: "service.A" … "service.Z" on the home screen; the rest below.
 CONTROL_LANGUAGE = "language"
@@ -129,5 +177,13 @@ CONTROL_ACKNOWLEDGE = "acknowledge"
 CONTROL_REPRINT = "reprint"
 CONTROL_LISTEN = "listen"
 CONTROL_PERSON = "person"
+CONTROL_SIMPLE = "access.simple"
+CONTROL_LOW = "access.low"
+CONTROL_CONTRAST = "access.contrast"
+CONTROL_GO = "access.go"
+CONTROL_EVERYTHING = "everything"
+CONTROL_EXIT = "exit"
+CONTROL_STAY = "stay"
+CONTROL_FINISH = "finish"
 CONTROL_ANYWHERE = "anywhere"
 """A touch that meets no control: on the ticket screen the next visitor's touch clears it."""

@@ -1,7 +1,6 @@
 """What a finger may press: the base of all targets, and the plain button."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -9,61 +8,57 @@ from kivy.clock import Clock
 from kivy.graphics import Color, InstructionGroup, PopMatrix, PushMatrix, Translate
 from kivy.uix.widget import Widget
 
-from kiosk.catalogue import Catalogue
 from kiosk.ui.drawing import Panel, icon
-from kiosk.ui.fonts import Fonts
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.text import Style, Text
 from kiosk.ui.tokens import (
     ACTION,
     ACTION_LIP,
     CARD,
+    CARD_PRESSED,
+    CLOSED,
+    DARK,
+    DARK_PRESSED,
     DROP,
     EDGE,
+    EDGE_CONTRAST,
     FACE_RADIUS,
     INK,
+    LIGHT,
     LIP,
     MUTED,
+    ON_ACTION,
+    ON_DARK,
+    ON_LIGHT,
     PAPER,
     PRESS_UP_S,
     RADIUS,
-    STRIP,
-    Colour,
-    Metrics,
 )
-from kiosk.ui.touch import TouchGuard
-
-Box = tuple[float, float, float, float]  # x, y downwards, width, height; reference pixels
-
-
-@dataclass(frozen=True, slots=True)
-class Kit:
-    """What every screen is built with."""
-
-    metrics: Metrics
-    fonts: Fonts
-    catalogue: Catalogue
-    guard: TouchGuard
-    now_s: Callable[[], float]  # monotonic
-    on_control: Callable[[str, str], None]  # control id, touch id
-    served: frozenset[str]  # the optional controls that are answered; others are not drawn
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Colours and insets (left, top, right, bottom) of a face on its lip."""
+    """Colours by role and insets (left, top, right, bottom) of a face on its lip."""
 
-    lip: Colour
-    face: Colour
-    pressed: Colour
-    words: Colour
+    lip: str
+    face: str
+    pressed: str
+    words: str
     insets: tuple[int, int, int, int]
 
 
-PRIMARY = Look(ACTION_LIP, ACTION, ACTION_LIP, CARD, (0, 0, 0, DROP))
-SECONDARY = Look(LIP, CARD, CARD, INK, (EDGE, EDGE, EDGE, EDGE + DROP))
-ON_INK = Look(LIP, CARD, CARD, INK, (0, 0, 0, 10))
-OUTLINE_ON_INK = Look(CARD, INK, STRIP, CARD, (4, 4, 4, 4))
-UNAVAILABLE = Look(LIP, PAPER, PAPER, MUTED, (EDGE, EDGE, EDGE, EDGE))
+PRIMARY = Look(ACTION_LIP, ACTION, ACTION_LIP, ON_ACTION, (0, 0, 0, DROP))
+SECONDARY = Look(LIP, CARD, CARD_PRESSED, INK, (EDGE, EDGE, EDGE, EDGE + DROP))
+ON_INK = Look(LIP, LIGHT, LIGHT, ON_LIGHT, (0, 0, 0, 10))
+OUTLINE_ON_INK = Look(ON_DARK, DARK, DARK_PRESSED, ON_DARK, (4, 4, 4, 4))
+UNAVAILABLE = Look(CLOSED, PAPER, PAPER, MUTED, (EDGE, EDGE, EDGE, EDGE))
+
+
+def look_in(kit: Kit, look: Look) -> Look:
+    """``look`` as the mode draws it: white on black, edges are lines of one width, no lips."""
+    if not (kit.modes.contrast and look.insets[0]):
+        return look
+    return replace(look, insets=(EDGE_CONTRAST,) * 4)
 
 
 class Touchable(Enum):
@@ -93,17 +88,24 @@ class Control(Widget):
         self.label = ""  # its name as drawn, for the screen description
         self.spoken = ""
         self.state = Touchable.READY
-        self._open_look = look
+        self._open_look = look_in(kit, look)
         self._touch: Any = None
         self._rise: Any = None
-        self._lip = Panel(look.lip, metrics.px(RADIUS))
+        self._lip = Panel(kit.rgba(look.lip), metrics.px(RADIUS))
         inset = bool(look.insets[0])
-        self._face = Panel(look.face, metrics.px(FACE_RADIUS if inset else RADIUS))
+        self._face = Panel(kit.rgba(look.face), metrics.px(FACE_RADIUS if inset else RADIUS))
         self._shift = Translate(0, 0)
         for instruction in (self._lip.group, self._face.group, PushMatrix(), self._shift):
             self.canvas.before.add(instruction)
         self.canvas.after.add(PopMatrix())
         self._draw(down=False)
+
+    @property
+    def face(self) -> Box:
+        """Where the face is while nobody presses it; reference pixels."""
+        x, y, width, height = self.box
+        left, top, right, below = self._open_look.insets
+        return x + left, y + top, width - left - right, height - top - below
 
     @property
     def enabled(self) -> bool:
@@ -169,7 +171,7 @@ class Control(Widget):
         return True
 
     def _draw(self, *, down: bool) -> None:
-        look = self._open_look if self.enabled else UNAVAILABLE
+        look = self._open_look if self.enabled else look_in(self.kit, UNAVAILABLE)
         left, bottom, width, height = self.rect
         into = [self.kit.metrics.px(length) for length in look.insets]
         drop = self.kit.metrics.px(DROP) if down else 0
@@ -182,20 +184,20 @@ class Control(Widget):
         face_bottom = lip_bottom + into[3]
         face_height = lip_top - into[1] - face_bottom
         self._face.place((left + into[0], face_bottom, width - into[0] - into[2], face_height))
-        self._lip.paint(look.pressed if down and not look.insets[0] else look.lip)
-        self._face.paint(look.pressed if down else look.face)
+        self._lip.paint(self.kit.rgba(look.pressed if down and not look.insets[0] else look.lip))
+        self._face.paint(self.kit.rgba(look.pressed if down else look.face))
         self._shift.y = -drop
 
 
 class Icon(Widget):
     """An icon in one colour; may change to another one in the same place."""
 
-    def __init__(self, metrics: Metrics, colour: Colour) -> None:
+    def __init__(self, kit: Kit, role: str) -> None:
         super().__init__(size=(0, 0))
-        self._metrics = metrics
+        self._metrics = kit.metrics
         self._shown: tuple[str, float, float, float] | None = None
         self._strokes = InstructionGroup()
-        self.canvas.add(Color(*colour))
+        self.canvas.add(Color(*kit.rgba(role)))
         self.canvas.add(self._strokes)
 
     def show(self, name: str, x: float, y: float, size: float) -> None:
@@ -230,8 +232,8 @@ class PushButton(Control):
         super().__init__(kit, control_id, box, look)
         self._style = Style(px, bold=True, colour=look.words)
         self._icon_name, self._icon_px, self._gap = icon, icon_px, gap
-        self._text = Text(kit.metrics, kit.fonts, self._style)
-        self._icon = Icon(kit.metrics, look.words)
+        self._text = Text(kit, self._style)
+        self._icon = Icon(kit, look.words)
         self.add_widget(self._icon)
         self.add_widget(self._text)
 

@@ -19,7 +19,7 @@ from kivy.graphics import (
 )
 from kivy.graphics.texture import Texture
 
-from kiosk.ui.icon_shapes import GRID, ICONS, STROKE, Arc, Dot, Strokes
+from kiosk.ui.icon_shapes import GRID, ICONS, STROKE, Arc, Dot, Sector, Strokes
 from kiosk.ui.tokens import Colour, Rect
 
 # SmoothLine takes its soft edge from inside the stroke, SmoothEllipse from outside; pixels.
@@ -77,6 +77,16 @@ def icon(name: str, x: int, y_top: int, size: float) -> InstructionGroup:
                     cap(*end, half)
             case Dot(px, py, radius):
                 cap(x + px * unit, y_top - py * unit, radius * unit)
+            case Sector(px, py, radius, start, end):
+                reach = radius * unit
+                group.add(
+                    SmoothEllipse(
+                        pos=(x + px * unit - reach, y_top - py * unit - reach),
+                        size=(2 * reach, 2 * reach),
+                        angle_start=start,
+                        angle_end=end,
+                    )
+                )
             case Arc(px, py, radius, start, end):
                 centre = x + px * unit, y_top - py * unit
                 circle = (*centre, radius * unit, start, end)

@@ -3,7 +3,8 @@
 from kivy.uix.widget import Widget
 
 from kiosk.ui import WindowError
-from kiosk.ui.controls import SECONDARY, Box, Icon, Kit, PushButton
+from kiosk.ui.controls import SECONDARY, Icon, PushButton
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import (
     GAP,
     HEADER,
@@ -17,7 +18,7 @@ from kiosk.ui.page import (
 )
 from kiosk.ui.text import Style
 from kiosk.ui.tiles import PersonButton, ServiceButton
-from kiosk.ui.tokens import INK, MUTED, NOTICE
+from kiosk.ui.tokens import MUTED, NOTICE, ON_NOTICE
 from kiosk.ui.waits import NOBODY, WaitWords, wait_words
 from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_LANGUAGE, HomeView, ServiceTile
 
@@ -51,8 +52,9 @@ class HomePage(Page):
         self._bottom = [self._bottom_button(*place) for place in self._bottom_places()]
 
     def _add_band(self) -> None:
-        kit, bold, plain = self.kit, Style(48, True), Style(42)
-        self._sign = Icon(kit.metrics, INK)
+        kit = self.kit
+        bold, plain = Style(48, True, ON_NOTICE), Style(42, colour=ON_NOTICE)
+        self._sign = Icon(kit, ON_NOTICE)
         if self.large:
             self.add_rectangle(NOTICE, (0, HEADER, 1080, BAND))
             self._notice = self.add_text(bold, 176, 235, WIDTH + MARGIN - 176)
@@ -61,7 +63,7 @@ class HomePage(Page):
         else:
             self.add_rectangle(NOTICE, (0, HEADER_SMALL, 1280, BAND_SMALL))
             room = WIDTH_SMALL - 84
-            self._notice = self.add_text(Style(62, True), MARGIN_SMALL + 84, 170, room)
+            self._notice = self.add_text(Style(62, True, ON_NOTICE), MARGIN_SMALL + 84, 170, room)
             self._sign_at = (MARGIN_SMALL, HEADER_SMALL + 8, 64)
         self.add_widget(self._sign)
 

@@ -1,7 +1,7 @@
 """The icons as strokes on a grid of 48 × 48, y downwards, stroke 4, round caps. Pure.
 
 ``line`` is open, ``poly`` closed (x,y pairs); ``circle cx cy r``; ``dot`` the same, filled;
-``arc cx cy r from to`` in degrees clockwise from 12 o'clock.
+``arc cx cy r from to`` in degrees clockwise from 12 o'clock; ``half`` is the filled sector.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,18 @@ class Dot:
     radius: float
 
 
-Shape = Strokes | Arc | Dot
+@dataclass(frozen=True, slots=True)
+class Sector:
+    """A filled part of a circle, degrees clockwise from the top."""
+
+    x: float
+    y: float
+    radius: float
+    start: float
+    end: float
+
+
+Shape = Strokes | Arc | Dot | Sector
 
 _SHAPES = {
     "staff": "circle 18 15 7.5; arc 18 43 14 270 450; line 4,43 32,43; "
@@ -52,6 +63,18 @@ _SHAPES = {
     "printer": "poly 6,18 42,18 42,34 34,34 34,28 14,28 14,34 6,34; "
     "line 14,18 14,6 34,6 34,18; line 14,34 14,43 34,43 34,34",
     "check": "line 8,25 19,36 40,12",
+    "cross": "line 12,12 36,36; line 36,12 12,36",
+    "clock": "circle 24 24 19; line 24,12 24,24 32,30",
+    "back": "line 29,9 14,24 29,39",
+    "machine": "poly 9,4 39,4 39,44 9,44; poly 16,11 32,11 32,23 16,23; line 16,31 22,31; "
+    "line 16,37 32,37",
+    "id": "poly 3,9 45,9 45,39 3,39; circle 15 20 4.5; arc 15 34 8 270 450; line 29,19 38,19; "
+    "line 29,28 38,28",
+    "card": "poly 3,9 45,9 45,39 3,39; line 3,19 45,19; line 10,30 20,30",
+    "phone": "poly 13,3 35,3 35,45 13,45; dot 24 38 2.4",
+    "textsize": "line 3,39 10,21 17,39; line 5.5,33 14.5,33; line 19,39 32,7 45,39; "
+    "line 24,29 40,29",
+    "contrast": "circle 24 24 19; half 24 24 19 0 180",
     "warn": "poly 24,6 45,42 3,42; line 24,19 24,29; dot 24 35.5 2.6",
     "offline": "arc 24 40 30 315 405; arc 24 40 18 315 405; dot 24 39 4; line 7,7 41,45",
     "next": "line 19,9 34,24 19,39",
@@ -71,6 +94,8 @@ def _shape(kind: str, *words: str) -> Shape:
         points = [(float(x), float(y)) for x, y in (word.split(",") for word in words)]
         return Strokes(tuple(points + points[:1] if kind == "poly" else points))
     numbers = [float(word) for word in words]
+    if kind == "half":
+        return Sector(*numbers)
     return Dot(*numbers) if kind == "dot" else Arc(*numbers)
 
 

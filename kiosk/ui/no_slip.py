@@ -3,13 +3,14 @@
 from kivy.graphics import Color, InstructionGroup, Rectangle
 from kivy.uix.widget import Widget
 
-from kiosk.ui.controls import PRIMARY, SECONDARY, Box, Kit, PushButton
+from kiosk.ui.controls import PRIMARY, SECONDARY, PushButton
 from kiosk.ui.drawing import Panel
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page, Plate
 from kiosk.ui.text import Figure, Style
-from kiosk.ui.tokens import CARD, CLEAR, INK, MUTED, RADIUS
+from kiosk.ui.tokens import CLEAR, LIGHT, MUTED, ON_LIGHT, RADIUS
 from kiosk.ui.waiting import WaitColumn, figures
-from kiosk.ui.waits import wait_words
+from kiosk.ui.waits import say, wait_words
 from kiosk.view import (
     CONTROL_ACKNOWLEDGE,
     CONTROL_LISTEN,
@@ -29,7 +30,8 @@ class Code:
 
     def __init__(self, page: Page, box: Box) -> None:
         self._rect = page.kit.metrics.rect(*box)
-        self._card = Panel(CLEAR, page.kit.metrics.px(RADIUS))
+        self._kit = page.kit
+        self._card = Panel(page.kit.rgba(CLEAR), page.kit.metrics.px(RADIUS))
         self._card.place(self._rect)
         self._modules = InstructionGroup()
         page.canvas.add(self._card.group)
@@ -43,7 +45,7 @@ class Code:
         self._url = url
         self._modules.clear()
         left, bottom, width, height = self._rect
-        self._card.paint(CARD if url else CLEAR)
+        self._card.paint(self._kit.rgba(LIGHT if url else CLEAR))
         if url is None:
             return
         import segno  # 35 ms that the first frame need not wait for
@@ -53,7 +55,7 @@ class Code:
         module = min(width, height) // (count + 2 * QUIET_MODULES)
         start = left + (width - module * count) // 2
         top = bottom + height - (height - module * count) // 2
-        self._modules.add(Color(*INK))
+        self._modules.add(Color(*self._kit.rgba(ON_LIGHT)))
         for number, row in enumerate(rows):
             y = top - module * (number + 1)
             column = 0
@@ -104,7 +106,7 @@ class NoSlipPage(Page):
             ack, again = (MARGIN_SMALL, 640, 780, 128), (844, 640, 404, 128)
             px, icon_px, again_px, row = 72, 84, 62, []
         self._columns = WaitColumn(self, caption, value), WaitColumn(self, caption, value)
-        self._lines = [Figure(kit.metrics, kit.fonts, Style(48), Style(48, True)) for _ in "ab"]
+        self._lines = [Figure(kit, Style(48), Style(48, True)) for _ in "ab"]
         for line in self._lines:
             self.add_widget(line)
         look, acknowledge = PRIMARY, CONTROL_ACKNOWLEDGE
@@ -162,13 +164,15 @@ class NoSlipPage(Page):
     def _write_large(self, title: str, has_code: bool) -> None:
         self._title.write(title)
         scan = self.say("noprint.qr" if has_code else "noprint.keep")
-        how = self.say("noprint.how" if has_code else "noprint.keep.how")
+        key = "noprint.how" if has_code else "noprint.keep.how"
+        how = say(self.kit.catalogue, self.language, key, large=True)  # it has its lines
         x, room = (516, 516) if has_code else (MARGIN, WIDTH)
         narrow = "\n" in scan
         self._scan.place(x, (978 if narrow else 1008) - self._up, 62, room)
         self._scan.write(scan, Style(54 if narrow else 64, True))
         how_at = (1098 if narrow else 1075) - self._up
-        self._how.place(x, how_at, 51 if narrow else 64, room)
+        close = 56 if self.kit.modes.simple else 51
+        self._how.place(x, how_at, close if narrow else 64, room)
         self._how.write(how, Style(42 if narrow else 48, colour=MUTED))
 
     def _write_waits(self, people: str, span: str, *, beside_code: bool) -> None:

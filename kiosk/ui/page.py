@@ -5,10 +5,20 @@ from typing import Any, TypeVar
 from kivy.graphics import Color, Rectangle
 from kivy.uix.widget import Widget
 
-from kiosk.ui.controls import Box, Control, Kit
+from kiosk.ui.controls import Control
 from kiosk.ui.drawing import Panel
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.text import Lines, Style, Text
-from kiosk.ui.tokens import CARD, INK, MIST, PAPER, PLATE, RADIUS, Colour
+from kiosk.ui.tokens import (
+    BAND,
+    BAND_LINE,
+    MIST,
+    ON_BAND,
+    ON_PLATE,
+    PAPER,
+    PLATE,
+    RADIUS,
+)
 from kiosk.ui.waits import say
 from kiosk.view import Header
 
@@ -29,30 +39,30 @@ _PARTS = ("·", " – ", " - ")  # what stands between a bank's and a branch's n
 class Page(Widget):
     """One screen, built once; :meth:`update` of a subclass only changes texts."""
 
-    def __init__(self, kit: Kit, ground: Colour = PAPER) -> None:
+    def __init__(self, kit: Kit, ground: str = PAPER) -> None:
         super().__init__(size=kit.metrics.size)
         self.kit = kit
         self.large = kit.metrics.large
         self.language = ""
         self.add_rectangle(ground, None)
 
-    def add_rectangle(self, colour: Colour, box: Box | None) -> None:
+    def add_rectangle(self, role: str, box: Box | None) -> None:
         """Fill a reference box, or the whole window, with sharp corners."""
         metrics = self.kit.metrics
         rect = (0, 0, *metrics.size) if box is None else metrics.rect(*box)
-        self.canvas.add(Color(*colour))
+        self.canvas.add(Color(*self.kit.rgba(role)))
         self.canvas.add(Rectangle(pos=rect[:2], size=rect[2:]))
 
-    def add_panel(self, colour: Colour, box: Box, radius: float = RADIUS) -> Panel:
+    def add_panel(self, role: str, box: Box, radius: float = RADIUS) -> Panel:
         """Fill a reference box with round corners."""
-        panel = Panel(colour, self.kit.metrics.px(radius))
+        panel = Panel(self.kit.rgba(role), self.kit.metrics.px(radius))
         panel.place(self.kit.metrics.rect(*box))
         self.canvas.add(panel.group)
         return panel
 
     def add_text(self, style: Style, x: float, baseline: float, room: float | None = None) -> Text:
         """A line of text in its place, still empty."""
-        text = Text(self.kit.metrics, self.kit.fonts, style)
+        text = Text(self.kit, style)
         text.place(x, baseline, room)
         self.add_widget(text)
         return text
@@ -61,7 +71,7 @@ class Page(Widget):
         self, style: Style, x: float, baseline: float, step: float, room: float | None = None
     ) -> Lines:
         """Lines of text in their place, still empty."""
-        lines = Lines(self.kit.metrics, self.kit.fonts, style)
+        lines = Lines(self.kit, style)
         lines.place(x, baseline, step, room)
         self.add_widget(lines)
         return lines
@@ -72,8 +82,9 @@ class Page(Widget):
         return control
 
     def say(self, key: str, **values: object) -> str:
-        """A text of the page's language, the short form on the small kiosk."""
-        return say(self.kit.catalogue, self.language, key, large=self.large, **values)
+        """A text of the page's language, the short form on the small kiosk and in large print."""
+        roomy = self.large and not self.kit.modes.simple
+        return say(self.kit.catalogue, self.language, key, large=roomy, **values)
 
     def controls(self) -> list[Control]:
         """The targets that are on the page now, in the order of reading and of the keys."""
@@ -97,19 +108,22 @@ class HeaderBand:
         self._large = page.large
         self._scale = page.kit.metrics.scale
         self._plain = plain
+        self._bare = page.kit.modes.simple  # large print: the branch alone
         if page.large:
-            drop = 34 if plain else 0
+            drop = 34 if plain or self._bare else 0
             if not plain:
-                page.add_rectangle(INK, (0, 0, 1080, HEADER))
-            self._branch = page.add_text(Style(48, True, CARD), MARGIN, 77 + drop, WIDTH - 280)
+                page.add_rectangle(BAND, (0, 0, 1080, HEADER))
+                page.add_rectangle(BAND_LINE, (0, HEADER - 4, 1080, 4))
+            self._branch = page.add_text(Style(48, True, ON_BAND), MARGIN, 77 + drop, WIDTH - 280)
             self._date = page.add_text(Style(42, colour=MIST), MARGIN, 132, WIDTH - 280)
-            clock = Style(96, True, CARD, "right")
-            self._clock = page.add_text(clock, MARGIN + WIDTH, 125 + (8 if plain else 0))
+            clock = Style(96, True, ON_BAND, "right")
+            self._clock = page.add_text(clock, MARGIN + WIDTH, 125 + drop * 8 / 34)
             return
-        page.add_rectangle(INK, (0, 0, 1280, HEADER_SMALL))
-        self._title = page.add_text(Style(64, True, CARD), MARGIN_SMALL, 81, 980)
+        page.add_rectangle(BAND, (0, 0, 1280, HEADER_SMALL))
+        page.add_rectangle(BAND_LINE, (0, HEADER_SMALL - 4, 1280, 4))
+        self._title = page.add_text(Style(64, True, ON_BAND), MARGIN_SMALL, 81, 980)
         self._branch = page.add_text(Style(60, colour=MIST, align="right"), 0, 79)
-        self._clock = page.add_text(Style(80, True, CARD, "right"), 1248, 89)
+        self._clock = page.add_text(Style(80, True, ON_BAND, "right"), 1248, 89)
 
     def write(self, header: Header, language: str, title: str = "", aside: str = "") -> None:
         """Write the clock and the branch; ``title`` and ``aside`` are the small kiosk's."""
@@ -117,7 +131,7 @@ class HeaderBand:
         branch = header.branch[language]
         if self._large:
             self._branch.write(branch)
-            self._date.write("" if self._plain else header.date[language])
+            self._date.write("" if self._plain or self._bare else header.date[language])
             return
         for mark in _PARTS:
             branch = branch.rpartition(mark)[2].strip()
@@ -136,11 +150,11 @@ class Plate:
     def __init__(self, page: Page, box: Box, *, px: float, baseline: float, words: float) -> None:
         x, _, width, _ = box
         page.add_panel(PLATE, box)
-        self._time = page.add_text(Style(60, align="right"), x + width - 48, words)
-        self._service = page.add_text(Style(60, True), x + 48, words, width - 96 - 200)
+        self._time = page.add_text(Style(60, False, ON_PLATE, "right"), x + width - 48, words)
+        self._service = page.add_text(Style(60, True, ON_PLATE), x + 48, words, width - 96 - 200)
         middle = x + width / 2
         self._number = page.add_text(
-            Style(px, True, align="centre"), middle, baseline, width - 2 * 24
+            Style(px, True, ON_PLATE, "centre"), middle, baseline, width - 2 * 24
         )
 
     def write(self, service: str, number: str, clock: str) -> None:

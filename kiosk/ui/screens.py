@@ -3,9 +3,17 @@ one of them only."""
 
 from collections.abc import Callable
 
-from kiosk.ui.controls import Kit
+from kiosk.ui.kit import Kit
 from kiosk.ui.page import Page
-from kiosk.view import HomeView, NoSlipView, OutOfServiceView, TicketView, View
+from kiosk.view import (
+    AccessView,
+    HomeView,
+    IdleView,
+    NoSlipView,
+    OutOfServiceView,
+    TicketView,
+    View,
+)
 
 
 def _home(kit: Kit) -> Page:
@@ -18,6 +26,30 @@ def _home_with_band(kit: Kit) -> Page:
     from kiosk.ui.home import HomePage
 
     return HomePage(kit, band=True)
+
+
+def _simple_home(kit: Kit) -> Page:
+    from kiosk.ui.simple_home import SimpleHomePage
+
+    return SimpleHomePage(kit)
+
+
+def _low_home(kit: Kit) -> Page:
+    from kiosk.ui.low_home import LowHomePage
+
+    return LowHomePage(kit)
+
+
+def _access(kit: Kit) -> Page:
+    from kiosk.ui.access import AccessPage
+
+    return AccessPage(kit)
+
+
+def _idle(kit: Kit) -> Page:
+    from kiosk.ui.idle import IdlePage
+
+    return IdlePage(kit)
 
 
 def _ticket(kit: Kit) -> Page:
@@ -44,12 +76,24 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "home with band": _home_with_band,
     "no slip": _no_slip,
     "out of service": _out_of_service,
+    "access": _access,
+    "idle": _idle,
+    "simple home": _simple_home,
+    "low home": _low_home,
 }
 
 
 def page_name(view: View) -> str:
     """The page that draws ``view``; a key of :data:`BUILDERS`."""
     match view:
+        case HomeView() if view.modes.simple:
+            return "simple home"
+        case HomeView() if view.modes.low:
+            return "low home"
+        case AccessView():
+            return "access"
+        case IdleView():
+            return "idle"
         case HomeView():
             return "home" if view.online and not view.notice else "home with band"
         case TicketView():

@@ -5,6 +5,7 @@ Imported by :class:`kiosk.ui.window.KioskWindow` after Kivy's environment is pre
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,12 @@ from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glPixelStorei, glRead
 from kivy.uix.widget import Widget
 
 from kiosk.ui import WindowError
-from kiosk.ui.controls import Kit
 from kiosk.ui.describe import Description, describe
+from kiosk.ui.kit import Kit
 from kiosk.ui.page import Page
 from kiosk.ui.screens import BUILDERS, page_name
 from kiosk.ui.tokens import PAPER
-from kiosk.view import View
+from kiosk.view import PLAIN, IdleView, Modes, View
 
 GL_PACK_ALIGNMENT = 0x0D05  # not among Kivy's names; rows of three bytes are not padded with it
 _SPARE_S = 0.25  # between building pages that are not needed yet
@@ -36,11 +37,12 @@ class Stage(App):
         self._kit = kit
         self._on_frame = on_frame
         self._root = Widget(size=kit.metrics.size)
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[tuple[str, Modes], Page] = {}
         self._page: Page | None = None
+        self._over: Page | None = None
         self._view: View | None = None
         self._changed = False
-        Window.clearcolor = PAPER
+        Window.clearcolor = kit.rgba(PAPER)
         Window.bind(on_flip=self._flipped)
 
     def build(self) -> Widget:
@@ -63,31 +65,54 @@ class Stage(App):
         """Draw ``view`` with the next frame."""
         if view == self._view:
             return
-        page = self._built(page_name(view))
+        if isinstance(view, IdleView):
+            self.show(view.behind)
+        page = self._built(page_name(view), view.modes)
         page.update(view)
+        if isinstance(view, IdleView):
+            self._cover(page)
+            self._view = view
+            self._changed = True
+            return
+        self._cover(None)
         if page is not self._page:
             if self._page is not None:
                 self._page.leave()
                 self._root.remove_widget(self._page)
             self._page = page
             self._root.add_widget(page)
+            self._forget(view.modes)
         self._view = view
         self._changed = True
         # A change that draws the same pixels still gets its frame, so that a reader sees it.
         Window.canvas.ask_update()
 
+    def _cover(self, page: Page | None) -> None:
+        """Lay ``page`` over the one that is shown, or take it away."""
+        if self._over is page:
+            return
+        if self._over is not None:
+            self._over.leave()
+            self._root.remove_widget(self._over)
+        if page is not None:
+            if self._page is not None:
+                self._page.leave()
+            self._root.add_widget(page)
+        self._over = page
+
     def build_ahead(self) -> None:
         """Build the pages that were not shown yet, one at a time between frames."""
-        missing = [name for name in BUILDERS if name not in self._pages]
+        plain = [name for name in BUILDERS if name not in ("simple home", "low home")]
+        missing = [name for name in plain if (name, PLAIN) not in self._pages]
         if missing:
-            self._built(missing[0])
+            self._built(missing[0], PLAIN)
             Clock.schedule_once(lambda _: self.build_ahead(), _SPARE_S)
 
     def describe(self) -> Description:
         """What is laid out now; raise :class:`WindowError` before the first view."""
         if self._view is None:
             raise WindowError("nothing is shown yet, so there is nothing to describe")
-        return describe(self._root, self._view.screen.value, self._view.language)
+        return describe(self._over or self._root, self._view.screen.value, self._view.language)
 
     def capture(self, path: Path) -> None:
         """Draw the window once more and write its pixels to ``path``."""
@@ -106,10 +131,15 @@ class Stage(App):
         except OSError as error:
             raise WindowError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def _built(self, name: str) -> Page:
-        if name not in self._pages:
-            self._pages[name] = BUILDERS[name](self._kit)
-        return self._pages[name]
+    def _built(self, name: str, modes: Modes) -> Page:
+        if (name, modes) not in self._pages:
+            self._pages[name, modes] = BUILDERS[name](replace(self._kit, modes=modes))
+        return self._pages[name, modes]
+
+    def _forget(self, modes: Modes) -> None:
+        """Keep the plain pages and those of this visitor's modes: memory stays bounded."""
+        for key in [key for key in self._pages if key[1] not in (PLAIN, modes)]:
+            del self._pages[key]
 
     def _flipped(self, *_: Any) -> None:
         changed, self._changed = self._changed, False

@@ -6,19 +6,19 @@ from kivy.core.text import Label as TextRenderer
 from kivy.graphics import Color, Rectangle
 from kivy.uix.widget import Widget
 
-from kiosk.ui.fonts import Fonts
-from kiosk.ui.tokens import INK, Colour, Metrics
+from kiosk.ui.kit import Kit
+from kiosk.ui.tokens import INK, Colour
 
 _ELLIPSIS = "…"
 
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """Size in reference pixels, weight, colour, and what happens at the edge of its room."""
+    """Size in reference pixels, weight, role of its colour, and what x means."""
 
     px: float
     bold: bool = False
-    colour: Colour = INK
+    colour: str = INK
     align: str = "left"  # left, centre, right: what ``x`` means
 
 
@@ -38,17 +38,18 @@ class Text(Widget):
     is still too wide is shortened with an ellipsis (``shortened``), which a good text never is.
     """
 
-    def __init__(self, metrics: Metrics, fonts: Fonts, style: Style) -> None:
+    def __init__(self, kit: Kit, style: Style) -> None:
         super().__init__(size=(0, 0))
-        self._metrics = metrics
-        self._fonts = fonts
+        self._kit = kit
+        self._metrics = kit.metrics
+        self._fonts = kit.fonts
         self._style = style
         self._x = self._baseline = 0.0
         self._room: float | None = None
         self._source = ""
         self._drawn = _Drawn()
         with self.canvas:
-            self._colour = Color(*style.colour)
+            self._colour = Color(*kit.rgba(style.colour))
             self._rectangle = Rectangle(size=(0, 0))
 
     @property
@@ -90,15 +91,19 @@ class Text(Widget):
             return
         self._source = text
         self._style = style
-        self._colour.rgba = style.colour
+        self._colour.rgba = self._kit.rgba(style.colour)
         self._drawn = _Drawn(key=key)
         if text:
             self._render(text)
         self._settle()
 
+    def paint(self, rgba: Colour) -> None:
+        """Draw what is written in another colour, until the next write."""
+        self._colour.rgba = rgba
+
     def _render(self, text: str) -> None:
         room = self.room_px
-        px = self._metrics.font_px(self._style.px)
+        px = self._kit.font_px(self._style.px)
         least = min(px, self._metrics.least_font_px)
         rendered = self._line(text, px)
         while room is not None and rendered.texture.width > room and px > least:
@@ -135,9 +140,9 @@ class Text(Widget):
 class Lines(Widget):
     """Lines broken by hand (``\\n``), a fixed step apart."""
 
-    def __init__(self, metrics: Metrics, fonts: Fonts, style: Style) -> None:
+    def __init__(self, kit: Kit, style: Style) -> None:
         super().__init__(size=(0, 0))
-        self._metrics, self._fonts, self._style = metrics, fonts, style
+        self._kit, self._style = kit, style
         self._lines: list[Text] = []
         self._place = (0.0, 0.0, 0.0)
         self._room: float | None = None
@@ -155,7 +160,7 @@ class Lines(Widget):
         parts = text.split("\n") if text else []
         x, baseline, step = self._place
         while len(self._lines) < len(parts):
-            line = Text(self._metrics, self._fonts, self._style)
+            line = Text(self._kit, self._style)
             line.place(x, baseline + len(self._lines) * step, self._room)
             self._lines.append(line)
             self.add_widget(line)
@@ -166,11 +171,11 @@ class Lines(Widget):
 class Figure(Widget):
     """Words with a larger figure among them, on one baseline: "前面 **6** 人"."""
 
-    def __init__(self, metrics: Metrics, fonts: Fonts, words: Style, figure: Style) -> None:
+    def __init__(self, kit: Kit, words: Style, figure: Style) -> None:
         super().__init__(size=(0, 0))
-        self._metrics = metrics
+        self._metrics = kit.metrics
         self._words, self._figure = words, figure
-        self._parts = [Text(metrics, fonts, style) for style in (words, figure, words)]
+        self._parts = [Text(kit, style) for style in (words, figure, words)]
         for part in self._parts:
             self.add_widget(part)
         self._at = (0.0, 0.0)

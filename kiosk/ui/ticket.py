@@ -6,8 +6,9 @@ from kivy.clock import Clock
 from kivy.graphics import Color
 from kivy.uix.widget import Widget
 
-from kiosk.ui.controls import PRIMARY, SECONDARY, Box, Icon, Kit, PushButton
+from kiosk.ui.controls import PRIMARY, SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import chevron
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page, Plate
 from kiosk.ui.text import Style
 from kiosk.ui.tokens import (
@@ -18,7 +19,6 @@ from kiosk.ui.tokens import (
     LIP,
     MUTED,
     RULE,
-    Metrics,
 )
 from kiosk.ui.waiting import WaitColumn, figures
 from kiosk.ui.waits import wait_words
@@ -39,13 +39,14 @@ _PHASES = ((INK, RULE, LIP), (LIP, INK, RULE), (RULE, LIP, INK))  # lit from top
 class Chevrons(Widget):
     """Three chevrons that point to the slip; they light up one after another, then stand."""
 
-    def __init__(self, metrics: Metrics, x: float, y: float) -> None:
+    def __init__(self, kit: Kit, x: float, y: float) -> None:
         super().__init__(size=(0, 0))
+        self._kit, metrics = kit, kit.metrics
         self._colours: list[Any] = []
         self._ticks: Any = None
         self._step = 0
         for number in range(3):
-            paint = Color(*RULE)
+            paint = Color(*kit.rgba(RULE))
             self.canvas.add(paint)
             left, top = metrics.x(x + 8), metrics.y(y + 8 + 40 * number)
             scale = metrics.scale
@@ -78,9 +79,9 @@ class Chevrons(Widget):
         else:
             self._paint(_PHASES[self._step % len(_PHASES)])
 
-    def _paint(self, colours: tuple[Any, ...]) -> None:
+    def _paint(self, colours: tuple[str, ...]) -> None:
         for paint, colour in zip(self._colours, colours, strict=True):
-            paint.rgba = colour
+            paint.rgba = self._kit.rgba(colour)
 
 
 class TicketPage(Page):
@@ -95,18 +96,18 @@ class TicketPage(Page):
         if self.large:
             self._title = self.add_text(Style(104, True), MARGIN, 315, 784)
             self._where = self.add_text(Style(50, colour=MUTED), MARGIN, 389, 820)
-            self._sign = Icon(kit.metrics, INK)
+            self._sign = Icon(kit, INK)
             self.add_widget(self._sign)
             self._plate = Plate(self, (48, 440, 984, 500), px=348, baseline=880, words=536)
             caption, value = Style(48, colour=MUTED), Style(112, True)
             lines = Style(48)
             self._rule = self.add_panel(RULE, (364, 988, 3, 176), 1)
-            self._chevrons = Chevrons(kit.metrics, 464, 1752)
+            self._chevrons = Chevrons(kit, 464, 1752)
         else:
             self._plate = Plate(self, (32, 124, 780, 344), px=300, baseline=442, words=188)
             caption, value = Style(60, colour=MUTED), Style(80, True)
             lines = Style(60)
-            self._chevrons = Chevrons(kit.metrics, 1096, 636)
+            self._chevrons = Chevrons(kit, 1096, 636)
         self._ahead = WaitColumn(self, caption, value)
         self._wait = WaitColumn(self, caption, value)
         unknown = Style(64, True) if self.large else Style(60)
@@ -194,7 +195,7 @@ class TicketPage(Page):
         people, span = figures(self, view.wait, words)
         ahead = self.say("ticket.ahead") if people else ""
         wait = self.say("ticket.wait") if span else ""
-        known = view.wait.covered and bool(span)
+        known = view.wait.covered and bool(span) and not self.kit.modes.simple
         sentences = [self.say("ticket.cover")] if known else []
         sentences.append(self.say("ticket.order"))
         unknown = words.line.replace("\n", " ") if words.is_unknown else ""
@@ -202,7 +203,7 @@ class TicketPage(Page):
         if self.large:
             self._ahead.write(ahead, people, MARGIN, (1032, 1153), 300)
             self._wait.write(wait, span, 412, (1032, 1153), 620)
-            self._rule.paint(RULE if span else CLEAR)
+            self._rule.paint(self.kit.rgba(RULE if span else CLEAR))
             x, baselines, room = MARGIN, (1258, 1326), WIDTH
             if len(sentences) == 1:
                 baselines = (1290, 1290)

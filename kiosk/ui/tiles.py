@@ -2,20 +2,24 @@
 
 from kivy.graphics import Color
 
-from kiosk.ui.controls import PRIMARY, SECONDARY, Box, Control, Icon, Kit
+from kiosk.ui.controls import PRIMARY, SECONDARY, Control, Icon
 from kiosk.ui.drawing import Panel, disc
+from kiosk.ui.kit import Box, Kit
 from kiosk.ui.text import Figure, Lines, Style, Text
 from kiosk.ui.tokens import (
-    CARD,
     DROP,
     EDGE,
     FACE_RADIUS,
     INK,
-    LIP,
     MUTED,
-    PAPER,
+    ON_ACTION,
+    ON_STUB,
+    STUB,
+    STUB_CLOSED,
     STUB_RADIUS,
     STUB_STEP,
+    TEAR,
+    TEAR_CLOSED,
 )
 from kiosk.ui.waits import WaitWords
 from kiosk.view import ServiceTile
@@ -31,36 +35,36 @@ class ServiceButton(Control):
         super().__init__(kit, "", box, SECONDARY)
         self._large = kit.metrics.large
         self._stub_width = STUB_WIDTH if self._large else STUB_WIDTH_SMALL
-        self._stub = Panel(INK, (kit.metrics.px(FACE_RADIUS), 0, 0, kit.metrics.px(FACE_RADIUS)))
-        self._tear = Color(*CARD)
+        radius = kit.metrics.px(FACE_RADIUS)
+        self._stub = Panel(kit.rgba(STUB), (radius, 0, 0, radius))
+        self._tear = Color(*kit.rgba(TEAR))
         self._draw_stub()
-        self._letter = self._text(Style(112 if self._large else 96, True, CARD, "centre"))
+        self._letter = self._text(Style(112 if self._large else 96, True, ON_STUB, "centre"))
         self._name = self._text(Style(64 if self._large else 72, True))
         self._examples = self._text(Style(42, colour=MUTED))
         self._line = self._text(Style(48 if self._large else 60, True, align="right"))
         words = Style(42, align="right") if self._large else Style(60)
         figure = Style(72, True, align="right") if self._large else Style(60)
-        self._ahead = Figure(kit.metrics, kit.fonts, words, figure)
-        self._people = Icon(kit.metrics, INK)
-        self._unknown = Lines(kit.metrics, kit.fonts, Style(42, colour=MUTED, align="right"))
+        self._ahead = Figure(kit, words, figure)
+        self._people = Icon(kit, INK)
+        self._unknown = Lines(kit, Style(42, colour=MUTED, align="right"))
         self.add_widget(self._unknown)
         self.add_widget(self._ahead)
 
     def _text(self, style: Style) -> Text:
-        text = Text(self.kit.metrics, self.kit.fonts, style)
+        text = Text(self.kit, style)
         self.add_widget(text)
         return text
 
     def _draw_stub(self) -> None:
         metrics = self.kit.metrics
-        x, y, _, height = self.box
-        face_top, face_height = y + EDGE, height - 2 * EDGE - DROP
-        self._stub.place(metrics.rect(x + EDGE, face_top, self._stub_width, face_height))
+        left, face_top, _, face_height = self.face
+        self._stub.place(metrics.rect(left, face_top, self._stub_width, face_height))
         self.canvas.add(self._stub.group)
         self.canvas.add(self._tear)
         count = int((face_height - 2 * STUB_RADIUS) // STUB_STEP) + 1
         first = face_top + (face_height - (count - 1) * STUB_STEP) / 2
-        edge = metrics.x(x + EDGE + self._stub_width)
+        edge = metrics.x(left + self._stub_width)
         for number in range(count):
             self.canvas.add(
                 disc(edge, metrics.y(first + number * STUB_STEP), STUB_RADIUS * metrics.scale)
@@ -70,8 +74,8 @@ class ServiceButton(Control):
         """Write the service's texts and what is known of its queue."""
         self.control_id = f"service.{tile.letter}"
         self.open(not tile.closed)
-        self._stub.paint(LIP if tile.closed else INK)
-        self._tear.rgba = PAPER if tile.closed else CARD
+        self._stub.paint(self.kit.rgba(STUB_CLOSED if tile.closed else STUB))
+        self._tear.rgba = self.kit.rgba(TEAR_CLOSED if tile.closed else TEAR)
         self.label = tile.name[language]
         self.spoken = self.kit.catalogue.text(
             language, "spoken.tile", name=self.label, wait=words.spoken
@@ -160,11 +164,10 @@ class PersonButton(Control):
 
     def __init__(self, kit: Kit, box: Box) -> None:
         super().__init__(kit, "", box, PRIMARY)
-        metrics, fonts = kit.metrics, kit.fonts
-        self._large = metrics.large
-        self._staff, self._next = Icon(metrics, CARD), Icon(metrics, CARD)
-        self._name = Text(metrics, fonts, Style(64 if self._large else 62, True, CARD))
-        self._promise = Lines(metrics, fonts, Style(44, colour=CARD))
+        self._large = kit.metrics.large
+        self._staff, self._next = Icon(kit, ON_ACTION), Icon(kit, ON_ACTION)
+        self._name = Text(kit, Style(64 if self._large else 62, True, ON_ACTION))
+        self._promise = Lines(kit, Style(44, colour=ON_ACTION))
         for widget in (self._staff, self._name, self._promise):
             self.add_widget(widget)
         if self._large:

@@ -6,6 +6,7 @@ portrait (1080 × 1920, 0.2479 mm a pixel) and 10.1 inch landscape (1280 × 800,
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kiosk.ui import WindowError
@@ -20,23 +21,63 @@ def colour(code: str, alpha: float = 1.0) -> Colour:
     return red, green, blue, alpha
 
 
-INK = colour("#12202E")
-PAPER = colour("#E6EAE9")
-CARD = colour("#FFFFFF")
-MUTED = colour("#46545F")
-LIP = colour("#697883")
-RULE = colour("#9AA7AF")
-ACTION = colour("#0B5A4A")
-ACTION_LIP = colour("#05342A")
-PLATE = colour("#FFCC33")  # "this one": the number, and nothing else
-NOTICE = colour("#FFF0C2")
-MIST = colour("#C6D0D6")
-STRIP = colour("#22384A")
-CLEAR: Colour = (0.0, 0.0, 0.0, 0.0)
+# What a colour is for; a palette says which one it is.
+PAPER, INK, MUTED, RULE = "paper", "ink", "muted", "rule"  # the ground, and what stands on it
+CARD, LIP, CARD_PRESSED = "card", "lip", "card pressed"  # the face of a control and its edge
+CLOSED, STUB_CLOSED = "closed", "stub closed"  # the edge and stub of what is not offered
+ACTION, ACTION_LIP, ON_ACTION = "action", "action lip", "on action"
+STUB, ON_STUB, TEAR, TEAR_CLOSED = "stub", "on stub", "tear", "tear closed"
+BAND, ON_BAND, MIST, BAND_LINE = "band", "on band", "mist", "band line"  # the header
+DARK, ON_DARK, DARK_PRESSED = "dark", "on dark", "dark pressed"  # the page out of service
+LIGHT, ON_LIGHT = "light", "on light"  # a white face or code on any ground
+PLATE, ON_PLATE = "plate", "on plate"  # "this one": the number, and nothing else
+NOTICE, ON_NOTICE = "notice", "on notice"
+SCRIM, CLEAR = "scrim", "clear"
+
+Palette = Mapping[str, Colour]
+
+
+def _palette(**codes: str) -> dict[str, Colour]:
+    return {role.replace("_", " "): colour(code) for role, code in codes.items()}
+
+
+DAY: Palette = {
+    **_palette(
+        paper="#E6EAE9", ink="#12202E", muted="#46545F", rule="#9AA7AF",
+        card="#FFFFFF", lip="#697883", card_pressed="#FFFFFF",
+        closed="#697883", stub_closed="#697883",
+        action="#0B5A4A", action_lip="#05342A", on_action="#FFFFFF",
+        stub="#12202E", on_stub="#FFFFFF", tear="#FFFFFF", tear_closed="#E6EAE9",
+        band="#12202E", on_band="#FFFFFF", mist="#C6D0D6", band_line="#12202E",
+        dark="#12202E", on_dark="#FFFFFF", dark_pressed="#22384A",
+        light="#FFFFFF", on_light="#12202E",
+        plate="#FFCC33", on_plate="#12202E", notice="#FFF0C2", on_notice="#12202E",
+    ),
+    SCRIM: colour("#12202E", 0.82),
+    CLEAR: (0.0, 0.0, 0.0, 0.0),
+}  # fmt: skip
+CONTRAST: Palette = {
+    **_palette(
+        paper="#000000", ink="#FFFFFF", muted="#FFFFFF", rule="#999999",
+        card="#000000", lip="#FFFFFF", card_pressed="#404040",
+        closed="#999999", stub_closed="#999999",
+        action="#FFFFFF", action_lip="#B3B3B3", on_action="#000000",
+        stub="#FFFFFF", on_stub="#000000",
+        band="#000000", on_band="#FFFFFF", mist="#FFFFFF", band_line="#FFFFFF",
+        dark="#000000", on_dark="#FFFFFF", dark_pressed="#404040",
+        light="#FFFFFF", on_light="#000000",
+        plate="#FFE14D", on_plate="#000000", notice="#FFFFFF", on_notice="#000000",
+    ),
+    TEAR: (0.0, 0.0, 0.0, 0.0),
+    TEAR_CLOSED: (0.0, 0.0, 0.0, 0.0),
+    SCRIM: colour("#000000", 0.82),
+    CLEAR: (0.0, 0.0, 0.0, 0.0),
+}  # fmt: skip
 
 RADIUS = 28
 FACE_RADIUS = 25
 EDGE = 3
+EDGE_CONTRAST = 5
 DROP = 8  # how far a pressed face moves down; the height of a lip
 STUB_RADIUS = 6.5  # the discs of the tear edge
 STUB_STEP = 26
@@ -45,6 +86,8 @@ STUB_STEP = 26
 LEAST_CAPITAL_MM = 7.3
 LEAST_TARGET_MM = 20.0
 CAPITAL_EM = 0.733  # of Noto Sans CJK, both weights; digits are as high
+
+BODY_SIMPLE = 60  # reference pixels of the smallest text in simple mode
 
 PRESS_UP_S = 0.08
 CHEVRON_S = 0.5

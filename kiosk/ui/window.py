@@ -8,7 +8,7 @@ from typing import Any
 
 from kiosk.catalogue import Catalogue
 from kiosk.ui import WindowError, environment, fonts
-from kiosk.ui.tokens import Metrics
+from kiosk.ui.tokens import DAY, Metrics, Palette
 from kiosk.ui.touch import TouchGuard
 from kiosk.view import CONTROL_NO_SLIP, View
 
@@ -39,6 +39,7 @@ class KioskWindow:
         served: Collection[str] = SERVED,
         kivy_home: Path | None = None,
         now_s: Callable[[], float] = time.monotonic,
+        palette: Palette = DAY,
     ) -> None:
         """Open the window, empty; raise :class:`WindowError` or ``FontError`` if it cannot be."""
         global _one_in_a_process
@@ -52,7 +53,7 @@ class KioskWindow:
             from kiosk.ui.stage import Stage, opened
         except SystemExit as error:  # Kivy exits when no window provider works
             raise WindowError(_NO_DISPLAY) from error
-        from kiosk.ui.controls import Kit
+        from kiosk.ui.kit import Kit
 
         if not opened():
             raise WindowError(_NO_DISPLAY)
@@ -62,7 +63,14 @@ class KioskWindow:
         self._description: dict[str, Any] = {}
         self._news = asyncio.Event()
         kit = Kit(
-            metrics, faces, catalogue, self.guard, now_s, on_control, frozenset(served) | SERVED
+            metrics,
+            faces,
+            catalogue,
+            self.guard,
+            now_s,
+            on_control,
+            frozenset(served) | SERVED,
+            day=palette,
         )
         self._stage = Stage(kit, title, self._framed)
 

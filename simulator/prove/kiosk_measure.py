@@ -251,6 +251,8 @@ def _text(
     found.capital_mm = _least(found.capital_mm, capital_mm)
     if capital_mm < limits.capital_mm - 1e-6:
         found.refuse(f"{words!r}: {capital_mm:.1f} mm, at least {limits.capital_mm:g}", rect)
+    if CAPITALS.match(words):  # what is below the line may not be theirs
+        rect = [*rect[:3], rect[3] - (INK_BELOW_EM - 0.03) * text["font_px"]]
     box = picture.crop(_whole(rect))
     colours = sorted(box.getcolors(box.width * box.height) or [], reverse=True)
     if len(colours) < 2:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kiosk.view import (
+    AccessView,
     Header,
     HomeView,
+    IdleView,
+    Modes,
     NoSlipView,
     OutOfServiceView,
     Printing,
@@ -157,9 +160,74 @@ class Shot:
         return f"{self.name}-{self.mode}-{self.language}"
 
 
-def shots() -> Iterator[Shot]:
+MODES = {
+    "plain": Modes(),
+    "contrast": Modes(contrast=True),
+    "simple": Modes(simple=True),
+    "low": Modes(low=True),
+    "low+contrast": Modes(low=True, contrast=True),
+    "simple+low+contrast": Modes(simple=True, low=True, contrast=True),
+}
+SIMPLE_CAPITAL_MM = 8.7
+SIMPLE_HOME_CAPITAL_MM = 10.4
+"""On the large kiosk; the small one has no room for more than the smallest legal size."""
+
+
+SIMPLE_TILES = (
+    ServiceTile(
+        "A",
+        {"zh_CN": "存钱 取钱", "en": "Cash"},
+        {"zh_CN": "现金、存折都可以", "en": "In or out, passbook too"},
+        WAIT,
+    ),
+    ServiceTile(
+        "B",
+        {"zh_CN": "卡和账户", "en": "Cards & accounts"},
+        {"zh_CN": "挂失、改密码、查账", "en": "Lost card, PIN, balance"},
+        Wait(9, 25, 40),
+        short={"en": "Cards"},
+    ),
+    PERSON,
+)
+SIMPLE_ODD = (replace(SIMPLE_TILES[0], closed="closed.full"), SIMPLE_TILES[1], PERSON)
+
+
+def access(language: str, chosen: Modes, **changes: Any) -> AccessView:
+    return AccessView(language, HEADER, chosen, TILES[0], **changes)
+
+
+def in_modes(language: str, modes: Modes) -> dict[str, View]:
+    """The gallery as ``modes`` draw it: simple mode has a first screen of its own."""
+    shown = {name: replace(view, modes=modes) for name, view in gallery(language).items()}
+    if modes.simple:
+        tiles = {"home": SIMPLE_TILES, "home-odd": SIMPLE_ODD, "home-offline": SIMPLE_TILES}
+        for name in [name for name in shown if name.startswith("home")]:
+            view = shown.pop(name)
+            if isinstance(view, HomeView) and name in tiles:
+                shown[name] = replace(view, tiles=tiles[name])
+    shown["access"] = access(language, modes, modes=modes)
+    shown["access-all"] = access(language, Modes(True, True, True), modes=modes)
+    shown["access-nobody"] = access(language, Modes(), modes=modes, person=False)
+    home_view = shown["home"]
+    assert isinstance(home_view, HomeView)
+    for left_s in (20, 1):
+        shown[f"idle-{left_s}"] = IdleView(language, HEADER, home_view, left_s, 20, modes)
+    return shown
+
+
+def shots(size: str) -> Iterator[Shot]:
     """Every screen in every mode and language."""
-    for language in LANGUAGES:
-        for name, view in gallery(language).items():
-            limits = Limits(person=isinstance(view, HomeView) and name != "home-two")
-            yield Shot(name, "plain", language, view, limits)
+    for mode, modes in MODES.items():
+        for language in LANGUAGES:
+            for name, view in in_modes(language, modes).items():
+                capital_mm = 7.3
+                if modes.simple and size == "large":
+                    is_home = isinstance(view, HomeView)
+                    capital_mm = SIMPLE_HOME_CAPITAL_MM if is_home else SIMPLE_CAPITAL_MM
+                limits = Limits(
+                    capital_mm=capital_mm,
+                    text_contrast=7.0 if modes.contrast else 4.5,
+                    lower_half=modes.low,
+                    person=isinstance(view, HomeView) and name != "home-two",
+                )
+                yield Shot(name, mode, language, view, limits)

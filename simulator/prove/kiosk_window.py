@@ -22,8 +22,6 @@ from simulator.prove import kiosk_screens as screens
 from simulator.prove.kiosk_measure import marked, measure
 
 SPOILS = ("target", "contrast", "translation")
-ALIKE_S = 0.3
-"""How long a screen is waited for that describes like the one before it."""
 
 
 def shrink_a_button() -> None:
@@ -57,20 +55,23 @@ def pixels(window: KioskWindow, path: Path) -> Image.Image:
         return image.convert("RGB")
 
 
-async def drive(window: KioskWindow, pitch_mm: float, out: Path, only: set[str]) -> None:
+async def drive(
+    window: KioskWindow, size: str, out: Path, only: set[str], keep: Path | None
+) -> None:
     """Show, measure and report every screen; then close the window."""
     try:
         window.show(screens.out_of_service("en"))
         await window.first_frame.wait()
         with tempfile.TemporaryDirectory(prefix="lobby-gate-") as folder:
-            for shot in screens.shots():
+            for shot in screens.shots(size):
                 if only and shot.name not in only:
                     continue
-                revision = window.describe()["revision"]
                 window.show(shot.view)
-                described = await window.describe_after(revision, ALIKE_S)
                 picture = pixels(window, Path(folder) / "screen.png")
-                found = measure(described, picture, pitch_mm, shot.limits)
+                described = window.describe()  # of the frame that the picture drew
+                found = measure(described, picture, screens.SIZES[size][1], shot.limits)
+                if keep is not None:
+                    picture.save(keep / f"{shot.file}-{size}.png")
                 if found.faults:
                     marked(picture, found.faults).save(out / f"{shot.file}.png")
                 line = {"screen": shot.name, "mode": shot.mode, "language": shot.language}
@@ -87,22 +88,25 @@ async def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--spoil", default="", choices=("", *SPOILS))
     parser.add_argument("--only", default="")
+    parser.add_argument("--keep", type=Path, help="a folder for every picture, marked or not")
     options = parser.parse_args()
     size, pitch_mm = screens.SIZES[options.size]
-    if options.spoil == "contrast":
-        tokens.MUTED = tokens.colour("#8A959D")
+    pale = {tokens.MUTED: tokens.colour("#8A959D")} if options.spoil == "contrast" else {}
     window = KioskWindow(
         size=size,
         pixel_pitch_mm=pitch_mm,
         catalogue=catalogue(options.spoil == "translation"),
         on_control=lambda control, touch: None,
+        palette={**tokens.DAY, **pale},
     )
     if options.spoil == "target":
         shrink_a_button()
     out = options.out / options.size
     out.mkdir(parents=True, exist_ok=True)
+    if options.keep:
+        options.keep.mkdir(parents=True, exist_ok=True)
     only = {name for name in options.only.split(",") if name}
-    driving = asyncio.create_task(drive(window, pitch_mm, out, only))
+    driving = asyncio.create_task(drive(window, options.size, out, only, options.keep))
     await window.run()
     await driving
 

@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from kiosk.catalogue import Catalogue
 from kiosk.ui import FontError, WindowError, fonts
-from kiosk.ui.icon_shapes import GRID, ICONS, Arc, Dot, Strokes
+from kiosk.ui.icon_shapes import GRID, ICONS, Arc, Dot, Sector, Strokes
 from kiosk.ui.tokens import CAPITAL_EM, Metrics
 from kiosk.ui.touch import TouchGuard
 from kiosk.ui.waits import NOBODY, wait_words
@@ -153,6 +153,6 @@ def test_icons_stay_on_their_grid():
             match shape:
                 case Strokes(points):
                     reach = [number for point in points for number in point]
-                case Dot(x, y, _) | Arc(x, y, _):
+                case Dot(x, y, _) | Arc(x, y, _) | Sector(x, y, _):
                     reach = [x, y]
             assert all(0 <= number <= GRID for number in reach), name

@@ -1,0 +1,139 @@
+"""The first screen in simple mode: two services and a person, nothing to compare, no hurry."""
+
+from kiosk.ui import WindowError
+from kiosk.ui.choices import ChoiceTile, PersonChoice
+from kiosk.ui.controls import SECONDARY, Icon, PushButton
+from kiosk.ui.kit import Box, Kit
+from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
+from kiosk.ui.text import Style
+from kiosk.ui.tokens import INK
+from kiosk.ui.waits import wait_words
+from kiosk.view import (
+    CONTROL_ACCESS,
+    CONTROL_EVERYTHING,
+    CONTROL_EXIT,
+    CONTROL_LANGUAGE,
+    CONTROL_LISTEN,
+    HomeView,
+)
+
+SERVICES = 2
+GAP_SMALL = 16
+_KEYS = {
+    CONTROL_EVERYTHING: "simple.all",
+    CONTROL_LANGUAGE: "lang.switch",
+    CONTROL_LISTEN: "listen",
+    CONTROL_EXIT: "low.exit",
+    CONTROL_ACCESS: "access",
+}
+
+
+class SimpleHomePage(Page):
+    """Two services and a person; with low controls side by side below the middle."""
+
+    def __init__(self, kit: Kit) -> None:
+        super().__init__(kit)
+        self._low = kit.modes.low
+        self._header = HeaderBand(self)
+        if self.large:
+            self._title = self.add_text(Style(120, True), MARGIN, 350, WIDTH)
+            self._hint = self.add_text(Style(60), MARGIN, 438, WIDTH)
+        else:
+            self._hint = self.add_text(Style(60), MARGIN_SMALL, 176, WIDTH_SMALL)
+        self._sign = Icon(kit, INK)
+        self.add_widget(self._sign)
+        boxes, person, row = self._boxes()
+        narrow = self._low or not self.large
+        name_px = (64 if self._low else 108) if self.large else (60 if self._low else 72)
+        self._tiles = [
+            self.add_control(
+                ChoiceTile(
+                    kit,
+                    box,
+                    stub=(148 if narrow else 200) if self.large else 92 if self._low else 108,
+                    letter_px=(112 if narrow else 160) if self.large else 96,
+                    name_px=name_px,
+                    more_px=0 if narrow else 60,
+                )
+            )
+            for box in boxes
+        ]
+        self._person = self.add_control(
+            PersonChoice(
+                kit,
+                person,
+                name_px=(84 if self._low else 108) if self.large else name_px,
+                more_px=(60 if self.large else 0),
+                icon_px=(120 if self.large else 0 if self._low else 80),
+            )
+        )
+        self._row = self._add_row(row)
+
+    def _boxes(self) -> tuple[list[Box], Box, Box]:
+        """Of the services, of the person and of the whole last row."""
+        if self.large and self._low:
+            tiles: list[Box] = [(MARGIN + 504 * n, 976, 480, 320) for n in range(SERVICES)]
+            return tiles, (MARGIN, 1320, WIDTH, 320), (MARGIN, 1700, WIDTH, 152)
+        if self.large:
+            tiles = [(MARGIN, 500 + 396 * n, WIDTH, 368) for n in range(SERVICES)]
+            return tiles, (MARGIN, 1292, WIDTH, 368), (MARGIN, 1712, WIDTH, 160)
+        if self._low:
+            tiles = [(MARGIN_SMALL + 396 * n, 412, 380, 172) for n in range(SERVICES)]
+            return tiles, (824, 412, 424, 172), (MARGIN_SMALL, 604, WIDTH_SMALL, 164)
+        tiles = [(MARGIN_SMALL + 616 * n, 204, 600, 184) for n in range(SERVICES)]
+        return tiles, (MARGIN_SMALL, 408, WIDTH_SMALL, 184), (MARGIN_SMALL, 612, WIDTH_SMALL, 156)
+
+    def _add_row(self, box: Box) -> list[PushButton]:
+        wanted = [CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_LISTEN, CONTROL_EXIT]
+        ids = [name for name in wanted if name != CONTROL_LISTEN or name in self.kit.served]
+        x, y, width, height = box
+        gap = GAP if self.large else GAP_SMALL
+        # "All services" is the longest of them in every language.
+        shares = [1.5 if name == CONTROL_EVERYTHING else 1.0 for name in ids]
+        each = (width - gap * (len(ids) - 1)) / sum(shares)
+        buttons = []
+        for name, share in zip(ids, shares, strict=True):
+            wide = each * share
+            buttons.append(
+                self.add_control(
+                    PushButton(self.kit, name, (x, y, wide, height), SECONDARY, px=60)
+                )
+            )
+            x += wide + gap
+        return buttons
+
+    def update(self, view: HomeView) -> None:
+        """Write the two services; raise :class:`WindowError` if there are more."""
+        services = [tile for tile in view.tiles if not tile.priority]
+        persons = [tile for tile in view.tiles if tile.priority]
+        if not 1 <= len(services) <= SERVICES or len(persons) != 1:
+            raise WindowError(
+                f"simple mode has {len(services)} services and {len(persons)} ways to a person;"
+                f" it shows 1 to {SERVICES} and 1"
+            )
+        self.language = view.language
+        self._header.write(view.header, view.language, self.say("simple.title"))
+        if self.large:
+            self._title.write(self.say("simple.title"))
+        self._write_hint(view)
+        for tile, control in zip(services, self._tiles, strict=False):
+            words = wait_words(self.kit.catalogue, view.language, tile.wait, large=self.large)
+            reason = self.say(tile.closed) if tile.closed else words.spoken
+            control.show(tile, view.language, reason, short=not self.large or self._low)
+        promise = self.say("simple.person.promise")
+        if not view.online:
+            promise = self.say("person.home.unreached")
+        self._person.show(persons[0], view.language, self.say("simple.person"), promise)
+        for button in self._row:
+            button.write(self.say(_KEYS[button.control_id]))
+
+    def _write_hint(self, view: HomeView) -> None:
+        notice = view.notice or ("" if view.online else "offline.title")
+        left, baseline = (MARGIN, 438) if self.large else (MARGIN_SMALL, 176)
+        room = WIDTH if self.large else WIDTH_SMALL
+        self._sign.opacity = 1.0 if notice else 0.0
+        if notice:
+            self._sign.show("warn" if view.online else "offline", left, baseline - 56, 64)
+            left, room = left + 84, room - 84
+        self._hint.place(left, baseline, room)
+        self._hint.write(self.say(notice or "simple.hint"))

@@ -42,5 +42,6 @@ soak: setup ## Every proof in its long form and the long tests, by the hour
 	@deploy/fuzz 3600
 	@LOBBY_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "(slow or soak) and not hardware" --timeout 0 $(ARGS); status=$$?; [ $$status = 5 ] || exit $$status
 
-docs: setup ## Draw the pictures of docs/ from their texts
+docs: setup ## Draw the pictures of docs/ from their texts, and the teller's page
 	@$(BIN)/python docs/draw_architecture.py docs/architecture.txt docs/architecture.svg
+	@$(BIN)/python -m pytest -q --rewrite-golden tests/system/test_teller_pictures.py

@@ -159,6 +159,7 @@ async def _break_and_end(teller: Teller) -> None:
     await teller.key("?")
     await teller.reads("#ask-keys", "Shift\\+F6")
     await teller.key("Escape")
+    await teller.ready()
     await teller.serve("A007")
     await teller.key("Shift+F6", "Enter")
     await teller.reads("#done", "A009 回到队里")

@@ -164,11 +164,12 @@ document.addEventListener("cancel", (event) => {
 document.addEventListener("click", (event) => {
   const dialog = dialogs.open;
   if (!dialog) return;
-  if (event.detail > 0 && "guarded" in document.body.dataset) {
+  const cancel = event.target.closest("[data-cancel]");
+  if (event.detail > 0 && "guarded" in document.body.dataset && !cancel) {
     event.preventDefault(); // the second half of a double click presses nothing that has just appeared
     return;
   }
-  if (event.target.closest("[data-cancel]")) dialogs.close();
+  if (cancel) dialogs.close();
   const row = event.target.closest("[role=option]");
   if (!row) return;
   const input = dialog.querySelector("[role=combobox]");

@@ -119,9 +119,12 @@ function refuse(words) {
 function guard() {
   guardedUntil = performance.now() + GUARD_MS;
   body.dataset.guarded = "";
-  setTimeout(() => {
-    if (performance.now() >= guardedUntil) delete body.dataset.guarded;
-  }, GUARD_MS + 10);
+  setTimeout(release, GUARD_MS + 10);
+}
+
+/* The next press counts: the time is over, and no command is under way. */
+function release() {
+  if (performance.now() >= guardedUntil && !sending) delete body.dataset.guarded;
 }
 
 /* A key that no other page or repeat has. (randomUUID needs https, this does not.) */
@@ -168,6 +171,7 @@ async function send(action, command, turn) {
     refuse(refusals.unsent); // it may have arrived: the same key goes with the next press
   } finally {
     sending = false;
+    release();
   }
 }
 

@@ -35,6 +35,7 @@ from branch.web.api import (
     api_routes,
     known_counter,
 )
+from branch.web.description import SCHEMES, describe_routes
 from branch.web.desk_api import desk_routes
 from branch.web.dialogs import dialog_choices
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
@@ -52,6 +53,9 @@ STALE_S = 60.0
 """A board without an update for this long says so (design tokens, board-stale)."""
 
 RETRY_LATER_S = "5"
+
+PROMETHEUS = CONTENT_TYPE_LATEST.removesuffix("; charset=utf-8")
+"""Litestar adds the charset to every text."""
 
 _log = logging.getLogger(__name__)
 
@@ -113,6 +117,7 @@ def create_app(
             version=version,
             description="Call board, counters and the tellers' commands of one branch.",
             path="/schema",
+            components=SCHEMES,
             render_plugins=[
                 JsonRenderPlugin(path=["/openapi.json", "/"]),
                 YamlRenderPlugin(path=["/openapi.yaml"]),
@@ -131,6 +136,7 @@ def create_app(
         },
     )
     check_routes(app)
+    describe_routes(app, locked=sign_in is not None)
     app.state.feed = feed
     app.asgi_handler = Shell(OpenStreams(app.asgi_handler), registry)
     return app
@@ -248,9 +254,14 @@ def _operation_routes(
         health["version"] = version
         return Response(health, status_code=200 if health["ok"] else 503)
 
-    @get("/metrics", summary="Figures for Prometheus", tags=["operation"])
+    @get(
+        "/metrics",
+        media_type=PROMETHEUS,
+        summary="Figures for Prometheus",
+        tags=["operation"],
+    )
     async def metrics() -> Response[bytes]:
-        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(generate_latest(registry), media_type=PROMETHEUS)
 
     return [healthz, metrics]
 

@@ -230,7 +230,7 @@ class SignIn:
             summary="Sign in a browser; the sign-in page's token goes in X-CSRF-Token",
             tags=["access"],
             operation_id="sign-in",
-            responses={401: WRONG, 403: FORBIDDEN, 429: TOO_MANY},
+            responses={401: WRONG, 403: NO_TOKEN, 429: TOO_MANY},
         )
         async def sign_in(request: _Request, data: JSONBody[Credentials]) -> Response[Onward]:
             account, token = await self.enter(request, data)
@@ -244,7 +244,6 @@ class SignIn:
                 summary=summary,
                 tags=["access"],
                 operation_id=path.removeprefix("/api/"),
-                responses={401: NEEDED, 403: FORBIDDEN},
             )
             async def handler(request: _Request) -> Response[Onward]:
                 person = person_of(request)
@@ -259,7 +258,7 @@ class SignIn:
 
             return handler
 
-        @get("/api/me", summary="Who is signed in", tags=["access"], responses={401: NEEDED})
+        @get("/api/me", summary="Who is signed in", tags=["access"])
         async def me(request: _Request) -> Me:
             person = person_of(request)
             assert person is not None
@@ -286,10 +285,7 @@ _MESSAGES: tuple[Literal["wrong", "too_many", "csrf", "unsent"], ...] = (
     "wrong", "too_many", "csrf", "unsent",
 )  # fmt: skip
 WRONG = ResponseSpec(Problem, description="No such account, or not its password: `wrong`")
-NEEDED = ResponseSpec(Problem, description="Nobody is signed in: `sign_in`")
-FORBIDDEN = ResponseSpec(
-    Problem, description="The role may not (`not_allowed`), or the token is missing (`csrf`)"
-)
+NO_TOKEN = ResponseSpec(Problem, description="The sign-in page's token is missing: `csrf`")
 TOO_MANY = ResponseSpec(Problem, description="Too many failures; Retry-After says how long")
 
 

@@ -1,0 +1,122 @@
+"""The API description against a real branch server with a real SQLite file: schemathesis makes
+requests that the description allows and requests that it forbids; no answer is a fault, and each
+is as it is described.
+
+Left out: event streams, which do not end, and who may ask for what (tests/unit/branch/
+test_access_table.py asks for every route as everybody).
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import CHECKS
+from schemathesis.generation import GenerationMode
+
+from branch.access.roles import Role
+from branch.web.app import create_app
+from branch.web.server import bind, serve
+from tests.ui.web_branch import ToyBranch
+from tests.unit.branch.access_house import house
+from tests.unit.branch.bench import BranchBench, settle
+
+EXAMPLES = 12
+KNOWN_COUNTERS = st.sampled_from([1, 2, 3, None])  # None: as it was made
+Headers = dict[str, str]
+
+
+def operations() -> list[str]:
+    """METHOD and path of what the description speaks of."""
+    with_sign_in = ("/api/sign-in", "/api/sign-out", "/api/sign-out-everywhere", "/api/me")
+    paths = create_app(ToyBranch(), version="1").openapi_schema.to_schema()["paths"]
+    return [
+        *(
+            f"{method.upper()} {path}"
+            for path, methods in paths.items()
+            for method in methods
+            if not path.startswith("/events/")
+        ),
+        *(f"{'GET' if path.endswith('me') else 'POST'} {path}" for path in with_sign_in),
+    ]
+
+
+async def live(folder: Path, ready: threading.Event, found: dict[str, Any]) -> None:
+    """A branch with a line, until ``found["stop"]`` is called."""
+    stop, started = asyncio.Event(), asyncio.Event()
+    bench = BranchBench(folder)
+    async with bench:
+        for number in ("A001", "A002", "A003"):
+            bench.kiosk.stream.printed(bench.kiosk.stream.issued(number).id)
+        bench.kiosk.send()
+        await settle()
+        with house(folder, branch=bench.branch) as there:
+            listener = bind("127.0.0.1", 0)
+            serving = asyncio.create_task(serve(there.app, listener, stop=stop, started=started))
+            await started.wait()
+            loop = asyncio.get_running_loop()
+            found["url"] = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            found["headers"] = there.program(Role.ADMIN)
+            found["stop"] = lambda: loop.call_soon_threadsafe(stop.set)
+            ready.set()
+            await serving
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, Headers]]:
+    """The description as the server hands it out, and what lets in."""
+    ready, found = threading.Event(), dict[str, Any]()
+    folder = tmp_path_factory.mktemp("branch")
+    thread = threading.Thread(target=lambda: asyncio.run(live(folder, ready, found)))
+    thread.start()
+    assert ready.wait(30)
+    url, headers = found["url"], found["headers"]
+    yield schemathesis.openapi.from_url(f"{url}/schema/openapi.json", headers=headers), headers
+    found["stop"]()
+    thread.join(10)
+
+
+SEEN: Counter[int] = Counter()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=str)
+@pytest.mark.parametrize("label", operations())
+def test_every_answer_is_as_described(
+    served: tuple[Any, Headers], label: str, mode: GenerationMode
+) -> None:
+    schema, headers = served
+    method, path = label.split()
+
+    @seed(1)
+    @settings(
+        max_examples=EXAMPLES, deadline=None, database=None, report_multiple_bugs=False,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=schema[path][method].as_strategy(generation_mode=mode), counter=KNOWN_COUNTERS)
+    def ask(case: Any, counter: int | None) -> None:
+        if counter and "counter" in (case.path_parameters or {}):
+            case.path_parameters["counter"] = counter
+        response = case.call(headers=headers)
+        SEEN[response.status_code] += 1
+        # Our own token goes with every request: whether another one is refused is not seen here.
+        ignored = CHECKS.get_by_names(["ignored_auth"])
+        case.validate_response(response, excluded_checks=ignored)
+
+    try:
+        ask()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE, "nothing about this request can be wrong"
+
+
+def test_the_answers_were_of_every_kind() -> None:
+    if not SEEN:
+        pytest.skip("nothing was asked: run the whole file")
+    assert {200, 400, 403, 404, 409} <= set(SEEN), SEEN
+    assert not any(status >= 500 for status in SEEN)

@@ -11,7 +11,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import schemathesis
@@ -21,6 +21,7 @@ from schemathesis.checks import CHECKS
 from schemathesis.generation import GenerationMode
 
 from branch.access.roles import Role
+from branch.hall_view import HallDesk
 from branch.web.app import create_app
 from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch
@@ -35,7 +36,8 @@ Headers = dict[str, str]
 def operations() -> list[str]:
     """METHOD and path of what the description speaks of."""
     with_sign_in = ("/api/sign-in", "/api/sign-out", "/api/sign-out-everywhere", "/api/me")
-    paths = create_app(ToyBranch(), version="1").openapi_schema.to_schema()["paths"]
+    app = create_app(ToyBranch(), version="1", hall=cast("HallDesk", object()))
+    paths = app.openapi_schema.to_schema()["paths"]
     return [
         *(
             f"{method.upper()} {path}"
@@ -56,7 +58,7 @@ async def live(folder: Path, ready: threading.Event, found: dict[str, Any]) -> N
             bench.kiosk.stream.printed(bench.kiosk.stream.issued(number).id)
         bench.kiosk.send()
         await settle()
-        with house(folder, branch=bench.branch) as there:
+        with house(folder, branch=bench.branch, hall=bench.branch.hall) as there:
             listener = bind("127.0.0.1", 0)
             serving = asyncio.create_task(serve(there.app, listener, stop=stop, started=started))
             await started.wait()

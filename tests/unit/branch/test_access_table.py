@@ -1,10 +1,11 @@
 """Every route of the application, asked for by everybody: nobody gets past the table."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from litestar import Litestar, get
 from litestar.testing import AsyncTestClient
 
@@ -13,6 +14,7 @@ from branch.web.app import create_app
 from branch.web.sign_in import check_routes
 from tests.ui.web_branch import ToyBranch
 from tests.unit.branch.access_house import House, house
+from tests.unit.branch.bench import BranchBench
 
 FILLED = {"counter": "1", "name": "1", "file_path": "staff.css", "path": "x", "n": "1"}
 LETTERS = {"t": Role.TELLER, "m": Role.MANAGER, "x": Role.TECHNICIAN, "a": Role.ADMIN}
@@ -53,15 +55,19 @@ def asked(app: Litestar) -> list[tuple[str, str]]:
     )
 
 
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[House]:
-    with house(tmp_path, max_streams=0) as found:
-        yield found
+@pytest_asyncio.fixture
+async def there(tmp_path: Path) -> AsyncIterator[House]:
+    """With everything that `lobby branch` serves."""
+    bench = BranchBench(tmp_path)
+    async with bench:
+        hall = bench.branch.hall
+        with house(tmp_path, branch=bench.branch, hall=hall, max_streams=0) as found:
+            yield found
 
 
 async def test_every_route_for_every_role_and_nobody(there: House) -> None:
     routes = asked(there.app)
-    assert len(routes) > 70
+    assert len(routes) > 90
     async with AsyncTestClient(there.app) as client:
         for method, template in routes:
             path = re.sub(r"{(\w+)}", lambda name: FILLED[name[1]], template)

@@ -1,5 +1,6 @@
 """What stands on the lobby manager's page, in one language, ready to draw. Pure."""
 
+import re
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -8,6 +9,7 @@ from branch.hall_view import AlertLine, HallCounter, HallTicket, HallView
 from branch.web.words import Words
 
 MS_PER_MIN = 60_000
+_KIOSK, _SERVER = re.compile(r"kiosk-(\d+)"), re.compile(r"branch-\d+")
 URGENCY = ("unhappy", "help", "wait", "line", "service", "idle", "no_slip", "device")
 """The most urgent kind first."""
 ICONS = {
@@ -215,7 +217,7 @@ def _title(line: AlertLine, words: Words, names: Callable[[str], str]) -> str:
         f"alert.{about.kind}",
         service=names(about.service),
         counter=about.counter,
-        node=about.node,
+        node=node_words(about.node, words),
         fault=fault_words(about.detail, words),
     )
 
@@ -229,17 +231,35 @@ def _note(line: AlertLine, words: Words, names: Callable[[str], str]) -> str:
         key,
         service=names(about.service),
         number=about.number,
-        device=about.device or words("device.server"),
+        device=device_words(about.device, words),
         n=about.people,
         m=took_ms // MS_PER_MIN,
         limit=about.limit_people if about.kind == "line" else about.limit_ms // MS_PER_MIN,
     )
 
 
+def node_words(node: str, words: Words) -> str:
+    """Whose device it is, as people call it; a name of the branch's own as it is."""
+    kiosk, server = _KIOSK.fullmatch(node), _SERVER.fullmatch(node)
+    if kiosk:
+        return words("node.kiosk", n=kiosk[1])
+    return words("node.server") if server else node
+
+
+def device_words(device: str, words: Words) -> str:
+    """Which device of it; "" for the whole."""
+    name, _, number = device.partition("-")
+    key = f"device.{name}"
+    return words(key, n=number.partition("-")[0]) if key in words.texts else device
+
+
 def fault_words(detail: str, words: Words) -> str:
-    """A device's own code in words; one that has none as it is."""
-    key = f"fault.{detail}"
-    return words(key) if key in words.texts else detail
+    """A device's own code in words, with the counter that it may name; one that has none as it
+    is.
+    """
+    code, _, counter = detail.partition(" ")
+    key = f"fault.{code}"
+    return words(key, n=counter) if key in words.texts else detail
 
 
 # --- lists ------------------------------------------------------------------------------------

@@ -50,7 +50,7 @@ function keep(list, items, keyOf, build) {
   const moved = elements.length !== list.children.length || elements.some((one, index) => one !== list.children[index]);
   if (!moved) return;
   list.replaceChildren(...elements);
-  guard();
+  if (known && list.getClientRects().length) guard(); // something else may be under the finger now
   const again = place && elements.find((one) => one.dataset.key === place.key);
   if (again) (again.querySelector(`[data-act="${place.act}"]`) ?? again.querySelector("button"))?.focus();
 }
@@ -253,10 +253,10 @@ async function tag(number, segment, before) {
 // --- what is pressed --------------------------------------------------------------------------
 
 function turnTo(name) {
-  const section = sections.find((one) => one.id === name) ?? sections[0];
+  const section = sections.find((one) => one.dataset.section === name) ?? sections[0];
   for (const one of sections) one.hidden = one !== section;
   for (const link of document.querySelectorAll("[data-tab]")) {
-    link.ariaCurrent = link.dataset.tab === section.id ? "page" : null;
+    link.ariaCurrent = link.dataset.tab === section.dataset.section ? "page" : null;
   }
   scrollTo(0, 0);
 }

@@ -94,7 +94,8 @@ class Kiosk(Client):
 
 @asynccontextmanager
 async def people(broker: Mosquitto) -> AsyncIterator[tuple[Kiosk, Hearer]]:
-    async with Kiosk(broker) as kiosk, Hearer(broker) as hearer:
+    kiosk, hearer = Kiosk(broker), Hearer(broker)
+    async with kiosk, hearer:
         await ready(hearer)
         yield kiosk, hearer
 

@@ -339,6 +339,9 @@ def bench(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    short: Annotated[
+        bool, typer.Option(help="Of calling only the full hall, in less than a minute.")
+    ] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table (JSON) there.")
     ] = None,
@@ -349,10 +352,11 @@ def bench(
     Examples:
       lobby bench
       lobby bench ticket --json
+      lobby bench calling --short
     """
     from simulator.cli import run_bench
 
-    raise typer.Exit(run_bench(cases or [], as_json=as_json, report_file=report))
+    raise typer.Exit(run_bench(cases or [], as_json=as_json, report_file=report, short=short))
 
 
 @app.command()

@@ -100,9 +100,11 @@ ALIASES = {"link": "pad"}
 """What a case was called before."""
 
 
-async def run(cases: list[str], say: Callable[[str], None]) -> dict[str, object]:
+async def run(
+    cases: list[str], say: Callable[[str], None], *, short: bool = False
+) -> dict[str, object]:
     """Measure the named cases; returns the table for the report. ``load`` is the machine's
-    before and after.
+    before and after. ``short``: of calling only the full hall, with fewer calls.
     """
     cases = [ALIASES.get(case, case) for case in cases]
     before = os.getloadavg()[0]
@@ -116,7 +118,7 @@ async def run(cases: list[str], say: Callable[[str], None]) -> dict[str, object]
         found, sizes = await bench_pad.measure(say)
         figures += found
     if "calling" in cases:
-        figures += await bench_calling.measure(say)
+        figures += await bench_calling.measure(say, short=short)
     if "wait" in cases:
         figures += bench_wait.measure(say)
     return {

@@ -1,8 +1,7 @@
-"""Calling against its anchors: from a teller's HTTP request to the board's message, to a hundred
-event streams, and the queue engine alone at growing lines.
+"""Calling against its anchors: from a teller's HTTP request to the board's message, the full hall,
+and the queue engine alone at growing lines.
 
-The server is the real one (HTTP, broker, SQLite with FULL) in this process; the streams are plain
-readers, no browsers.
+The server is the real one (HTTP, broker, SQLite with FULL), in this process but for the full hall.
 """
 
 import asyncio
@@ -24,6 +23,7 @@ from branch.displays import ZONE
 from branch.rules import engine_of
 from branch.web.app import create_app
 from branch.web.server import bind, serve
+from simulator import bench_hall
 from simulator.anchors import publish
 from simulator.bench_branch import DEADLINE_S, LETTERS, NODE, Server, branch_config
 from simulator.bench_sync import batches, stream
@@ -47,8 +47,6 @@ from sync.topics import BOARD, EVT
 from sync.transport import Message
 
 CALLS = 200
-STREAMS = 100
-STREAM_CALLS = 20
 LINES = (10, 100, 1_000, 10_000)
 ENGINE_CALLS = 200
 RECORD_BYTES = 228
@@ -109,8 +107,8 @@ class Teller:
 
 @contextlib.asynccontextmanager
 async def calling(folder: Path, broker: Mosquitto) -> AsyncIterator[httpx.AsyncClient]:
-    """A branch with a line of CALLS and STREAM_CALLS tickets, served on a free port."""
-    waiting = 2 * (CALLS + STREAM_CALLS)
+    """A branch with a line of CALLS tickets, served on a free port."""
+    waiting = 2 * CALLS
     async with Server(folder, broker) as server:
         feeder = publish(broker.host, broker.port, EVT.of(node=NODE), batches(stream(waiting)))
         await server.has(waiting)
@@ -121,9 +119,8 @@ async def calling(folder: Path, broker: Mosquitto) -> AsyncIterator[httpx.AsyncC
         app = create_app(server.service, version="bench")
         serving = asyncio.create_task(serve(app, listener, stop=stop, started=started))
         await started.wait()
-        limits = httpx.Limits(max_connections=STREAMS + 10)
         try:
-            async with httpx.AsyncClient(base_url=url, timeout=30, limits=limits) as http:
+            async with httpx.AsyncClient(base_url=url, timeout=30) as http:
                 yield http
         finally:
             stop.set()
@@ -179,49 +176,6 @@ def full_commits(folder: Path) -> Iterator[Callable[[], None]]:
         yield commit
     finally:
         connection.close()
-
-
-async def to_the_streams(http: httpx.AsyncClient, say: _Say) -> list[Figure]:
-    """T14 without its browsers: from the request to the last of STREAMS event streams."""
-    say(f"call to streams: {STREAM_CALLS} calls, {STREAMS} open boards")
-    seen: dict[str, list[float]] = {}
-    opened = 0
-
-    async def watch() -> None:
-        nonlocal opened
-        async with http.stream("GET", "/events/board") as stream_of_board:
-            opened += 1
-            async for line in stream_of_board.aiter_lines():
-                for number, moments in seen.items():
-                    if f'"{number}"' in line:
-                        moments.append(time.perf_counter())
-
-    watching = [asyncio.create_task(watch()) for _ in range(STREAMS)]
-    async with asyncio.timeout(DEADLINE_S):
-        while opened < STREAMS:  # noqa: ASYNC110 - of many tasks
-            await asyncio.sleep(0.01)
-    teller = Teller(http)
-    slowest: list[float] = []
-    for _ in range(STREAM_CALLS):
-        began_s = time.perf_counter()
-        number = await teller.press("call-next")
-        moments = seen.setdefault(number, [])
-        async with asyncio.timeout(DEADLINE_S):
-            while len(moments) < STREAMS:  # noqa: ASYNC110
-                await asyncio.sleep(0.005)
-        slowest.append(max(moments) - began_s)
-        del seen[number]
-        await teller.press("miss")
-    for task in watching:
-        task.cancel()
-    await asyncio.gather(*watching, return_exceptions=True)
-    worst_s = max(slowest)
-    return [
-        Figure(
-            "T14", f"call to the last of {STREAMS} streams / 1 s, no browsers", worst_s, 1.0,
-            at_most=True, ours=f"{worst_s * 1e3:.0f} ms", anchor="1 s",
-        )
-    ]  # fmt: skip
 
 
 class Line:
@@ -297,16 +251,17 @@ def engine_alone(say: _Say) -> list[Figure]:
     ]  # fmt: skip
 
 
-async def measure(say: _Say) -> list[Figure]:
-    """T4, T14 and the engine alone."""
-    figures = engine_alone(say)
+async def measure(say: _Say, *, short: bool = False) -> list[Figure]:
+    """T4, T14 and the engine alone; the ``short`` form is T14 with fewer calls."""
+    figures = [] if short else engine_alone(say)
     with tempfile.TemporaryDirectory(prefix="lobby-bench-") as name:
         folder = Path(name)
         broker = Mosquitto(folder)
         try:
-            async with calling(folder, broker) as http:
-                figures += await to_the_board(folder, broker, http, say)
-                figures += await to_the_streams(http, say)
+            if not short:
+                async with calling(folder, broker) as http:
+                    figures += await to_the_board(folder, broker, http, say)
+            figures += await bench_hall.measure(folder, broker, say, short=short)
         finally:
             broker.stop()
     return figures

@@ -161,7 +161,9 @@ def _finish(console: Console, table: dict[str, Any], report_file: Path | None) -
     return 0
 
 
-def run_bench(cases: list[str], *, as_json: bool, report_file: Path | None) -> int:
+def run_bench(
+    cases: list[str], *, as_json: bool, report_file: Path | None, short: bool = False
+) -> int:
     """Measure; exit status 0 whatever the figures are: they are told, not asserted."""
     configure_logging(quiet=True)
     unknown = [case for case in cases if case not in (*bench.CASES, *bench.ALIASES)]
@@ -172,7 +174,7 @@ def run_bench(cases: list[str], *, as_json: bool, report_file: Path | None) -> i
         )
         return 2
     console = Console(stderr=as_json)
-    table = asyncio.run(bench.run(cases or list(bench.CASES), console.print))
+    table = asyncio.run(bench.run(cases or list(bench.CASES), console.print, short=short))
     if report_file is not None:
         report.write(report_file, table)
     if as_json:

@@ -13,9 +13,9 @@ It does not model: the speed of the line, colours, other modes than hold and fla
 than A, collisions of two signs with one address.
 """
 
-import asyncio
 import contextlib
 import random
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hal.errors import LinkLost
@@ -28,7 +28,7 @@ LONGEST = 512
 
 @dataclass
 class Sign:
-    """One display. ``shown`` has every text that it began to show."""
+    """One display. ``shown`` has every text that it began to show; ``on_text`` is told of it."""
 
     station: int
     text: str = ""
@@ -38,7 +38,7 @@ class Sign:
     errors: int = 0
     deaf: bool = False
     shown: list[str] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
+    on_text: Callable[[str], None] = lambda _text: None
 
     def power_cut(self) -> None:
         """Off and on: the text is gone."""
@@ -73,8 +73,8 @@ class Sign:
         text = rest.decode("latin-1")
         if text != self.text:
             self.shown.append(text)
+            self.on_text(text)
         self.text = text
-        self.changed.set()
 
 
 class SignLine:

@@ -34,6 +34,7 @@ from kiosk.view import CONTROL_DONE
 from simulator.bench_branch import DEADLINE_S
 from simulator.bench_hall_eyes import BoardTopic, Browsers, Reader, Seen
 from simulator.demo_accounts import make_accounts
+from simulator.errors import NotStarted
 from simulator.figure import Figure
 from simulator.mosquitto import Mosquitto, free_port
 from sync.clock import system_clock
@@ -81,9 +82,10 @@ def configuration(folder: Path, port: int, broker: Mosquitto, lines: list[str]) 
 
 @contextlib.asynccontextmanager
 async def server(config: Path, port: int) -> AsyncIterator[str]:
-    """The branch server's own process; gives its address."""
+    """The branch server's own process; gives its address. Raises NotStarted."""
     url = f"http://127.0.0.1:{port}"
-    with (config.parent / "server.log").open("wb") as log:
+    path = config.parent / "server.log"
+    with path.open("wb") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "lobby", "branch", "--config", str(config),
             stdout=log, stderr=log, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
@@ -91,13 +93,17 @@ async def server(config: Path, port: int) -> AsyncIterator[str]:
     try:
         async with asyncio.timeout(DEADLINE_S), httpx.AsyncClient() as http:
             while True:
+                if process.returncode is not None:
+                    words = path.read_text("utf-8", "replace").strip().splitlines()[-1:]
+                    raise NotStarted(f"the branch server ended: {''.join(words)}")
                 with contextlib.suppress(httpx.TransportError):
                     if (await http.get(f"{url}/healthz")).json()["mqtt"] == "online":
                         break
                 await asyncio.sleep(0.05)
         yield url
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
@@ -110,6 +116,7 @@ class Kiosk:
         self._port = MemoryPrinter(SimPrinter(), far)
         self._journal = Journal(folder / f"{node}.db", node=node, clock=clock)
         self._letters = itertools.cycle(LETTERS)
+        self._in_front = asyncio.Lock()
         self.controller = KioskController(
             KioskConfig(
                 node=node, production=False, branch=BranchName("测量", "Bench"), band=number,
@@ -131,7 +138,7 @@ class Kiosk:
     async def visit(self) -> None:
         """One visitor takes a ticket."""
         touch = secrets.token_hex(6)
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(DEADLINE_S), self._in_front:
             self.controller.tap(f"service.{next(self._letters)}", touch)
             while self.controller.visit.phase is not Phase.TICKET:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)

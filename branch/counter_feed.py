@@ -20,6 +20,7 @@ from branch.view import CommandRefused, UnknownCounter
 from sync.counter_messages import KEY_LENGTH, CounterCommand, CounterResult
 from sync.errors import BadMessage
 from sync.messages import decode, encode
+from sync.personal import sent
 from sync.topics import COUNTER_RES, NODE_PATTERN
 from sync.transport import Message, Transport
 
@@ -46,6 +47,8 @@ class CounterFeed:
     def receive(self, message: Message) -> None:
         """Carry one command out, or say why not, and answer it."""
         result = self._result(message)
+        if sent(result.key.encode("utf-8", "replace")):
+            result = msgspec.structs.replace(result, key="")
         if not result.ok:
             log.info("command.refused", counter=result.counter, code=result.code)
         self._transport.publish(
@@ -129,6 +132,8 @@ def _unread(raw: bytes, error: BadMessage) -> CounterResult:
         key=named.key[:KEY_LENGTH] if isinstance(named.key, str) else "",
         ok=False,
         code="bad_request",
-        message=f"{error}{_KNOWN}" if "$.command.type" in str(error) else str(error),
+        message=f"unknown $.command.type{_KNOWN}"
+        if "$.command.type" in str(error)
+        else str(error),
         counter=named.counter if type(named.counter) is int else 0,
     )

@@ -54,6 +54,7 @@ def desk_view(engine: Engine, now_ms: int, config: BranchConfig, counter: int) -
             listed(t, t.counter or 0, max(0, now_ms - t.missed_at) // MS_PER_MIN)
             for t in _missed(engine, counter, now_ms, config.queue.missed_back_min)
         ),
+        notes=tuple(config.notes),
     )
 
 

@@ -55,3 +55,4 @@ class DeskView:
     waiting: tuple[ListedTicket, ...] = ()
     parked: tuple[ListedTicket, ...] = ()
     missed: tuple[ListedTicket, ...] = ()  # who may still come back
+    notes: tuple[str, ...] = ()  # what a teller may write to the next one

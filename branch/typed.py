@@ -23,6 +23,13 @@ TELLER = re.compile(r"(?:[A-Za-z]{1,3}-?)?[0-9]{1,6}|")
 """A badge's number, as ``t-12``: no name, and no account."""
 
 
+CODE = re.compile(r"[A-Z]?[a-z0-9_-]*")
+"""A number of a slip, the name of a segment or of a reason. Anything else is nothing of ours, and
+not repeated: what was refused is kept, with its reason.
+"""
+UNKNOWN = {"number": "unknown_ticket", "segment": "unknown_segment", "reason": "bad_reason"}
+
+
 def refuse_key(key: str) -> None:
     """Raises CommandRefused (personal_data) for a command's key that no program would make."""
     if sent(key.encode("utf-8", "replace")):
@@ -43,8 +50,12 @@ def refuse_personal(command: AnyCommand, notes: Sequence[str]) -> None:
             "bad_teller", "teller: expected a badge number like t-12, at most 6 digits; no name"
         )
     for name, value in msgspec.structs.asdict(command).items():
-        if isinstance(value, str) and name != "note" and typed(value):
+        if not isinstance(value, str) or value == note:
+            continue
+        if typed(value):
             raise CommandRefused("personal_data", f"{name} {TYPED}")
+        if not CODE.fullmatch(value):
+            raise CommandRefused(UNKNOWN.get(name, "bad_request"), f"{name}: there is no such one")
 
 
 def _note(command: AnyCommand) -> str:

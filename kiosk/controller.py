@@ -171,12 +171,8 @@ class KioskController:
             opened_elsewhere=pads.values(),
             told=lambda counter, health: self._device(f"caller-{counter}", "pad", health),
         )
-        self.cards = CardKeeper(
-            card_reader,
-            Path(config.data_dir),
-            self.identify,
-            told=lambda health: self._device("card", "card", health),
-        )
+        told = partial(self._device, "card", "card")
+        self.cards = CardKeeper(card_reader, Path(config.data_dir), self.identify, told=told)
         for counter, pad in pads.items():
             pad.on_health(partial(self._pad_changed, counter))
         self._buses = buses or {}

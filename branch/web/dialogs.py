@@ -26,6 +26,8 @@ def dialog_choices(desk: DeskView, words: Words) -> dict[str, object]:
         ],
         "reasons": [(code, words(f"reason.{code}")) for code in REASONS],
         "segments": [(name, words.texts.get(f"segment.{name}", name)) for name in desk.segments],
+        # A list, no field: what a teller typed could be a customer's name. Ours first.
+        "notes": sorted(desk.notes, key=lambda note: note.isascii() == chinese),
         "park_minutes": [(m, _minutes(m, words)) for m in PARK_MINUTES],
         "postpone_minutes": [(m, _minutes(m, words)) for m in POSTPONE_MINUTES],
         "done": {name: words.texts[f"done.{name}"] for name in _DONE},

@@ -72,10 +72,7 @@ TELLER_TEXTS = {
     "ask.counter.any": ("任何窗口", "Any counter"),
     "ask.back": ("办完回到本窗口", "Comes back here afterwards"),
     "ask.note": ("留言（可不填）", "Note (optional)"),
-    "ask.note.hint": (
-        "给下一位柜员；不写姓名、账号",
-        "For the next teller. No names, no accounts",
-    ),
+    "ask.note.hint": ("给下一位柜员", "For the next teller"),
     "ask.minutes": ("多久", "How long"),
     "ask.minutes.open": ("等客户回来", "Until taken back"),
     "ask.minutes.n": ("{m} 分钟后自动回到队里", "Back in line after {m} min"),

@@ -58,7 +58,8 @@ SOON_S = 20.0
 LOOK_S = 0.02
 KINDS = ("hello", "state", "ask", "res", "cfg/applied", "cmd", "answer")
 PAGES = (
-    "/", "/counter", "/counter/1", "/counter/2", "/api/board", "/api/counters", "/api/counters/1",
+    "/", "/counter", "/counter/1", "/counter/2", "/hall", "/api/hall/", "/api/board",
+    "/api/counters", "/api/counters/1",
     "/healthz", "/metrics", "/schema/openapi.json",
 )  # fmt: skip
 
@@ -87,6 +88,7 @@ class House:
         self._chance = chance
         self._told: set[bytes] = set()
         self._touches = self._keys = 0
+        self._hall_commands: list[tuple[str, dict[str, Any]]] = []
         self._seq, self._prev = 0, CHAIN_START
 
     @contextlib.asynccontextmanager
@@ -132,7 +134,7 @@ class House:
         parts.push_async_callback(service.close)
         listener = bind("127.0.0.1", 0)
         stop, started = asyncio.Event(), asyncio.Event()
-        app = create_app(service, version=VERSION)
+        app = create_app(service, version=VERSION, hall=service.hall)
         serving = asyncio.create_task(serve(app, listener, stop=stop, started=started))
         await started.wait()
 
@@ -216,6 +218,10 @@ class House:
         for kind, text in person.items().items():
             for command in get_args(AnyCommand):
                 await self._command(command, text)
+            for path, fields in await self._hall():
+                for name in (*fields, "customer"):
+                    body = {**fields, name: text}
+                    await self._request("POST", path, json=body, keyed=True)
             quoted = text.replace(" ", "-")
             for path in (f"/counter/{text}", f"/api/counters/{text}/call-next", f"/{text}"):
                 await self._request("GET", path)
@@ -233,6 +239,22 @@ class House:
                 await self._request(
                     "POST", "/api/counters/1/call-next", headers={"Idempotency-Key": quoted}
                 )
+
+    async def _hall(self) -> list[tuple[str, dict[str, Any]]]:
+        """The lobby manager's commands and their fields, as the interface describes itself."""
+        if not self._hall_commands:
+            described = (await self.http.get("/schema/openapi.json")).json()
+            schemas = described["components"]["schemas"]
+            for path, methods in described["paths"].items():
+                if path.startswith("/api/hall/") and "requestBody" in methods.get("post", {}):
+                    content = methods["post"]["requestBody"]["content"]["application/json"]
+                    schema = schemas[content["schema"]["$ref"].rsplit("/", 1)[-1]]
+                    fields = {
+                        name: 1 if field.get("type") == "integer" else "A001"
+                        for name, field in schema["properties"].items()
+                    }
+                    self._hall_commands.append((path, fields))
+        return self._hall_commands
 
     async def _command(self, command: Any, text: str) -> None:
         """One command with the text in each of its text fields in turn, and in an unknown one."""
@@ -285,6 +307,7 @@ class House:
             for message in SESSION:
                 for tainted in _in_each_text(msgspec.json.decode(encode(message)), text):
                     raw = msgspec.json.encode(tainted)
+                    await self._say(f"bq/1/{BRANCH}/cmd", raw)
                     for node in (STRANGER, KIOSK):
                         for kind in self._chance.sample(KINDS, 2):
                             await self._say(f"bq/1/{node}/{kind}", raw)

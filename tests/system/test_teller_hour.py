@@ -62,11 +62,10 @@ async def _aside_and_back(teller: Teller) -> None:
     await teller.call("A004")
     await teller.start()
     await teller.key("F6", "Tab")  # minutes: until taken back
-    await teller.types("去取身份证")
-    await teller.key("Enter")
+    await teller.key("ArrowDown", "Enter")
     await teller.state("free")
     await teller.reads("#done", "A004 已暂存")
-    teller.meant("ticket.parked", "A004", for_ms=0, note="去取身份证")
+    teller.meant("ticket.parked", "A004", for_ms=0, note="已填单")
     await teller.key("F3")  # the only one who was missed stands there already
     await teller.key("Enter")
     await teller.reads("#done", "A003 回到队里")
@@ -78,7 +77,7 @@ async def _aside_and_back(teller: Teller) -> None:
     teller.meant("ticket.unparked", "A004")
     await teller.ready()
     await teller.call("A004")
-    assert "去取身份证" in await teller.reads("#message", "2 号窗口留言")
+    assert "已填单" in await teller.reads("#message", "2 号窗口留言")
     await teller.start()
     await teller.finish()
 
@@ -89,13 +88,13 @@ async def _sent_to_a_colleague(teller: Teller, colleague: Teller) -> None:
     await teller.start()
     await teller.key("F7", "c", "Tab")
     await teller.types("3")  # the list of counters goes to the one that begins so
-    await teller.key("Tab", "Space", "Tab")
-    await teller.types("page 2")
-    await teller.key("Enter")
+    await teller.key("Tab", "Space", "Tab", "ArrowDown", "ArrowDown", "Enter")
     await teller.state("free")
-    teller.meant("ticket.transferred", "B005", service="C", to_counter=3, back=True, note="page 2")
+    teller.meant(
+        "ticket.transferred", "B005", service="C", to_counter=3, back=True, note="正在填单"
+    )
     await colleague.call("B005")
-    assert "page 2" in await colleague.reads("#message", "Note from counter 2")
+    assert "正在填单" in await colleague.reads("#message", "Note from counter 2")
     await colleague.start()
     await colleague.reads("#primary", "back to counter 2")
     await colleague.key("Enter")

@@ -193,13 +193,13 @@ async def test_who_is_where(tmp_path: Path) -> None:
         assert bench.branch.desk(1).missed == (), "too late for C001"
 
         await two.does("call_next")
-        await two.does(Park(minutes=2.5, note="form"))
+        await two.does(Park(minutes=2.5, note="has the form"))
         await one.does("call_next")
         await one.does(Park(minutes=0))
         await one.does(Postpone(number="A002", minutes=10))
         parked = bench.branch.desk(1).parked
         assert [(t.number, t.counter, t.minutes, t.note) for t in parked] == [
-            ("A001", 1, None, ""), ("A002", 0, 10, ""), ("B001", 2, 3, "form"),
+            ("A001", 1, None, ""), ("A002", 0, 10, ""), ("B001", 2, 3, "has the form"),
         ]  # fmt: skip
         assert numbers(bench.branch.desk(2).parked) == ["B001", "A002", "A001"]
         await one.does(Unpark(number="A001"))
@@ -216,15 +216,15 @@ async def test_what_the_next_teller_is_told(tmp_path: Path) -> None:
         await bench.kiosk.tickets("B001", service="B")
         await one.does("call_next")
         await asyncio.sleep(60)
-        there = Transfer(service="C", counter=2, back=True, note="page 2")
+        there = Transfer(service="C", counter=2, back=True, note="wants advice")
         await one.does(there)
         seen = await two.does("call_next")
-        assert (seen.note, seen.note_by, seen.returns_to) == ("page 2", 1, 1)
+        assert (seen.note, seen.note_by, seen.returns_to) == ("wants advice", 1, 1)
         assert (seen.earlier_ms, seen.promise_min) == (60_000, 30.0)
         await two.does("finish")
         await bench.restart()
         seen = await one.does("call_next")
-        assert (seen.note, seen.note_by, seen.returns_to) == ("page 2", 1, 0)
+        assert (seen.note, seen.note_by, seen.returns_to) == ("wants advice", 1, 0)
         await one.does(PauseCounter())
         assert (await one.does("finish")).window == "paused"
 

@@ -32,6 +32,9 @@ PHONE = "13800138000"
         (CallTicket(number="A001", reason="1380013 8000"), "personal_data"),
         (TagTicket(number="A001", segment="13800138000"), "personal_data"),
         (Unpark(number="１２３４５６７"), "personal_data"),
+        (Unpark(number="欧阳璟骁"), "unknown_ticket"),
+        (TagTicket(number="A001", segment="zhao qian"), "unknown_segment"),
+        (CallTicket(number="A001", reason="欧阳"), "bad_reason"),
     ],
 )
 def test_it_is_refused_and_not_repeated(command: AnyCommand, code: str):

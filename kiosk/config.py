@@ -52,7 +52,9 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One service; ``letter`` starts its numbers. ``priority`` marks the "a person, please"
-    button.
+    button. ``short_*`` is the name where there is little room. ``simple_*`` puts the service on
+    the first screen of simple mode under that name, two at most; if none has it, the first two
+    go there as they are.
     """
 
     letter: str
@@ -61,6 +63,12 @@ class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     examples_zh: str = ""
     examples_en: str = ""
     priority: bool = False
+    short_zh: str = ""
+    short_en: str = ""
+    simple_zh: str = ""
+    simple_en: str = ""
+    simple_examples_zh: str = ""
+    simple_examples_en: str = ""
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -256,6 +264,12 @@ def _check_services(services: list[ServiceConfig], refuse: _Refuse) -> None:
             refuse(f"services[{index}].letter", f"{letter!r} is taken by another service")
         _check_text(f"services[{index}].zh", service.zh, refuse)
         _check_text(f"services[{index}].en", service.en, refuse)
+        if bool(service.simple_zh) != bool(service.simple_en):
+            refuse(f"services[{index}].simple_zh", "needs simple_en too, and the other way round")
+        if service.simple_zh and service.priority:
+            refuse(f"services[{index}].simple_zh", "a priority service is in simple mode already")
+    if sum(bool(service.simple_zh) for service in services) > 2:
+        refuse("services", "more than two with simple_zh; simple mode has two tiles")
     if sum(not service.priority for service in services) > 4:
         refuse("services", "more than four ordinary ones; the home screen has four tiles")
     if sum(service.priority for service in services) > 1:

@@ -41,9 +41,10 @@ from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
-from kiosk.presenter import OnPaper, lets_nobody_join, present
+from kiosk.presenter import OnPaper, lets_nobody_join, person_letter, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
+from kiosk.times import length_s
 from kiosk.view import CONTROL_REPRINT, View, Wait
 from sync.clock import Clock
 from sync.crashpoint import reach
@@ -62,9 +63,6 @@ from sync.messages import (
 from sync.outbox import Outbox
 from sync.transport import Transport
 
-IDLE_S = 45.0
-RETRY_S = 5.0
-"""How often a kiosk out of service looks whether it can issue again."""
 PRINTER_CHECK_S = 3.0
 """Paper out or an open cover is known to staff within 5 s."""
 STOP_PRINT_S = 5.0
@@ -107,7 +105,7 @@ class KioskController:
         self._show = show
         self._tz = tz
         self._printer_check_s = printer_check_s
-        self._visit = flow.first_visit(config.screen.language)
+        self._visit = flow.first_visit(config.screen.language, person_letter(config))
         self._on_paper: OnPaper | None = None
         self._shown: View | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -355,14 +353,10 @@ class KioskController:
 
     def _start_timer(self, timer: flow.Timer) -> None:
         self._stop_timer()
-        length_s = {
-            flow.Timer.IDLE: IDLE_S,
-            flow.Timer.TICKET: self._config.ticket_screen_s,
-            flow.Timer.RETRY: RETRY_S,
-        }[timer]
+        after_s = length_s(timer, self._visit, self._config.ticket_screen_s)
         if not self._stopping:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(length_s, self._time_is_up, timer)
+            self._timer = loop.call_later(after_s, self._time_is_up, timer)
 
     def _time_is_up(self, timer: flow.Timer) -> None:
         if timer is flow.Timer.RETRY and not (self._ledger.pay() and self._journal.has_room()):

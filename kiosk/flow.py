@@ -4,7 +4,17 @@
     HOME       tapped service    ISSUING    Issue(service, request)
     HOME       identified        HOME       (a card or code names the visitor's segment)
     HOME       tapped language   HOME       timer idle
-    HOME       timed out idle    HOME       (the default language comes back)
+    HOME       tapped access     ACCESS     timer idle
+    HOME       tapped all        HOME       timer idle; simple mode shows all services
+    HOME       tapped exit       HOME       timer idle; the modes end
+    HOME       timed out idle    WARNING    timer second; HOME if nobody chose anything
+    ACCESS     tapped a mode     ACCESS     timer idle; it is switched, not yet used
+    ACCESS     tapped go         HOME       timer idle; the modes are used from now on
+    ACCESS     tapped person     ISSUING    Issue(the person's service, request)
+    ACCESS     timed out idle    WARNING    timer second
+    WARNING    timed out second  WARNING    timer second; after the last one HOME, all forgotten
+    WARNING    tapped stay       as before  timer idle, as often as the visitor likes
+    WARNING    tapped finish     HOME       all forgotten
     HOME       reshown           NO_SLIP    a ticket of before a restart, same number
     HOME       resumed           PRINTING   PrintSlip; a restart came before the paper
     ISSUING    issued            PRINTING   PrintSlip
@@ -18,7 +28,7 @@
     NO_SLIP    tapped ack        HOME       Acknowledge
     NO_SLIP    tapped reprint    PRINTING   PrintSlip, while the ticket may be printed again
     CLOSED     timed out retry   HOME       -
-    any        language          same       (switches the language)
+    any        language          same       (switches the language; timer idle where it runs)
     any other  identified        same       (a card read while a ticket is out is nobody's)
     any other  timed out         same       (it ran out while what stops it was on its way)
 
@@ -32,16 +42,30 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from kiosk.view import (
+    CONTROL_ACCESS,
     CONTROL_ACKNOWLEDGE,
     CONTROL_ANYWHERE,
+    CONTROL_CONTRAST,
     CONTROL_DONE,
+    CONTROL_EVERYTHING,
+    CONTROL_EXIT,
+    CONTROL_FINISH,
+    CONTROL_GO,
     CONTROL_LANGUAGE,
+    CONTROL_LOW,
     CONTROL_NO_SLIP,
+    CONTROL_PERSON,
     CONTROL_REPRINT,
+    CONTROL_SIMPLE,
+    CONTROL_STAY,
     LANGUAGES,
+    PLAIN,
+    Modes,
 )
 
 SERVICE_PREFIX = "service."
+WARNING_S, WARNING_SIMPLE_S = 20, 60
+"""How long "still there?" stands; EN 301 549 asks for 20 s, simple mode for no less than 60."""
 
 
 class ImpossibleStep(Exception):
@@ -52,6 +76,8 @@ class Phase(Enum):
     """Where the visit is."""
 
     HOME = "home"
+    ACCESS = "access"
+    WARNING = "warning"
     ISSUING = "issuing"
     PRINTING = "printing"
     TICKET = "ticket"
@@ -65,6 +91,7 @@ class Timer(Enum):
     """
 
     IDLE = "idle"
+    SECOND = "second"
     TICKET = "ticket"
     RETRY = "retry"
 
@@ -81,7 +108,9 @@ class Ticket:
 @dataclass(frozen=True, slots=True)
 class Visit:
     """The state. ``cause`` says why the slip did not come, or why the kiosk is closed; ``again``
-    that the ticket may be printed again.
+    that the ticket may be printed again. ``person`` is the letter of the service that brings a
+    person, "" if there is none; ``chosen`` are the modes as switched on the accessibility sheet;
+    ``behind`` is where the visit was before the warning, which stands for ``left_s`` more seconds.
     """
 
     phase: Phase
@@ -92,6 +121,17 @@ class Visit:
     ticket: Ticket | None = None
     cause: str = ""
     again: bool = False
+    person: str = ""
+    modes: Modes = PLAIN
+    chosen: Modes = PLAIN
+    everything: bool = False
+    behind: Phase = Phase.HOME
+    left_s: int = 0
+
+    @property
+    def whole_s(self) -> int:
+        """How long the warning stands from its first second."""
+        return WARNING_SIMPLE_S if self.modes.simple else WARNING_S
 
 
 # --- events --------------------------------------------------------------------------------
@@ -234,9 +274,9 @@ class StopTimer:
 Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer
 
 
-def first_visit(default_language: str) -> Visit:
-    """The home screen in the branch's own language."""
-    return Visit(Phase.HOME, default_language, default_language)
+def first_visit(default_language: str, person: str = "") -> Visit:
+    """The home screen in the branch's own language; ``person``: the letter of that service."""
+    return Visit(Phase.HOME, default_language, default_language, person=person)
 
 
 def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
@@ -244,7 +284,7 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
     if isinstance(event, Tapped):
         return _tapped(visit, event)
     match visit.phase, event:
-        case Phase.HOME, Identified(segment):
+        case ((Phase.HOME | Phase.ACCESS), Identified(segment)):
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
         case _, Identified():
             return visit, ()
@@ -263,13 +303,20 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             visit = replace(visit, phase=Phase.NO_SLIP, cause=cause, again=again)
             return visit, (StopTimer(),)
         case Phase.HOME, Reshown(ticket, language, cause, again):
-            visit = Visit(Phase.NO_SLIP, language, visit.default_language)
+            visit = replace(_fresh(visit), phase=Phase.NO_SLIP, language=language)
             return replace(visit, ticket=ticket, cause=cause, again=again), (StopTimer(),)
         case Phase.HOME, Resumed(ticket, language):
-            visit = Visit(Phase.PRINTING, language, visit.default_language)
+            visit = replace(_fresh(visit), phase=Phase.PRINTING, language=language)
             return replace(visit, ticket=ticket), (StopTimer(), PrintSlip(ticket))
-        case Phase.HOME, TimedOut(Timer.IDLE):
-            return first_visit(visit.default_language), ()
+        case ((Phase.HOME | Phase.ACCESS), TimedOut(Timer.IDLE)):
+            if visit == _fresh(visit):
+                return visit, ()
+            visit = replace(visit, behind=visit.phase, phase=Phase.WARNING, left_s=visit.whole_s)
+            return visit, (StartTimer(Timer.SECOND),)
+        case Phase.WARNING, TimedOut(Timer.SECOND):
+            if visit.left_s <= 1:
+                return _home(visit)
+            return replace(visit, left_s=visit.left_s - 1), (StartTimer(Timer.SECOND),)
         case (Phase.TICKET, TimedOut(Timer.TICKET)) | (Phase.CLOSED, TimedOut(Timer.RETRY)):
             return _home(visit)
         case _, TimedOut():
@@ -281,14 +328,16 @@ def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     control = event.control
     if control == CONTROL_LANGUAGE:
         language = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
-        effects = (StartTimer(Timer.IDLE),) if visit.phase is Phase.HOME else ()
-        return replace(visit, language=language), effects
+        idle = visit.phase in (Phase.HOME, Phase.ACCESS)
+        return replace(visit, language=language), (StartTimer(Timer.IDLE),) if idle else ()
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
-        service = control.removeprefix(SERVICE_PREFIX)
-        return (
-            replace(visit, phase=Phase.ISSUING, request=event.touch),
-            (StopTimer(), Issue(service, event.touch, visit.segment)),
-        )
+        return _asked(visit, control.removeprefix(SERVICE_PREFIX), event.touch)
+    if visit.phase is Phase.HOME:
+        return _tapped_at_home(visit, control)
+    if visit.phase is Phase.ACCESS:
+        return _tapped_access(visit, event)
+    if visit.phase is Phase.WARNING:
+        return _tapped_warning(visit, control)
     if visit.phase is Phase.TICKET and control in (CONTROL_DONE, CONTROL_ANYWHERE):
         return _home(visit)
     if visit.phase is Phase.TICKET and control == CONTROL_NO_SLIP:
@@ -296,6 +345,46 @@ def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     if visit.phase is Phase.NO_SLIP and visit.ticket is not None:
         return _tapped_without_slip(visit, visit.ticket, control)
     return visit, ()
+
+
+def _asked(visit: Visit, service: str, touch: str) -> tuple[Visit, tuple[Effect, ...]]:
+    return (
+        replace(visit, phase=Phase.ISSUING, request=touch),
+        (StopTimer(), Issue(service, touch, visit.segment)),
+    )
+
+
+def _tapped_at_home(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
+    after = {
+        CONTROL_ACCESS: replace(visit, phase=Phase.ACCESS, chosen=visit.modes),
+        CONTROL_EVERYTHING: replace(visit, everything=visit.modes.simple),
+        CONTROL_EXIT: replace(visit, modes=PLAIN, chosen=PLAIN, everything=False),
+    }.get(control)
+    return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
+
+
+def _tapped_access(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    chosen = visit.chosen
+    if event.control == CONTROL_PERSON and visit.person:
+        return _asked(visit, visit.person, event.touch)
+    if event.control == CONTROL_GO:
+        after = replace(visit, phase=Phase.HOME, modes=chosen, everything=False)
+        return after, (StartTimer(Timer.IDLE),)
+    switched = {
+        CONTROL_SIMPLE: replace(chosen, simple=not chosen.simple),
+        CONTROL_LOW: replace(chosen, low=not chosen.low),
+        CONTROL_CONTRAST: replace(chosen, contrast=not chosen.contrast),
+    }.get(event.control)
+    if switched is None:
+        return visit, ()
+    return replace(visit, chosen=switched), (StartTimer(Timer.IDLE),)
+
+
+def _tapped_warning(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
+    if control == CONTROL_STAY:
+        after = replace(visit, phase=visit.behind, behind=Phase.HOME, left_s=0)
+        return after, (StartTimer(Timer.IDLE),)
+    return _home(visit) if control == CONTROL_FINISH else (visit, ())
 
 
 def _tapped_without_slip(
@@ -314,4 +403,8 @@ def _is(visit: Visit, ticket_id: str) -> bool:
 
 
 def _home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
-    return first_visit(visit.default_language), (StopTimer(),)
+    return _fresh(visit), (StopTimer(),)
+
+
+def _fresh(visit: Visit) -> Visit:
+    return first_visit(visit.default_language, visit.person)

@@ -1,14 +1,16 @@
 """From the visit and what is known of the queues to a view for the window. Pure."""
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.view import (
+    AccessView,
     Header,
     HomeView,
+    IdleView,
     NoSlipView,
     OutOfServiceView,
     Printing,
@@ -24,6 +26,7 @@ OPEN = "open"
 CLOSED_FULL = "closed.full"
 CLOSED_WORDS = {"closing": "closed.closing", "full": CLOSED_FULL, "closed": "closed.closed"}
 """Keys of the catalogue by what the branch says of joining; any other word is "open"."""
+SIMPLE_SERVICES = 2
 WEEKDAYS_ZH = "一二三四五六日"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -62,6 +65,45 @@ def names(service: ServiceConfig) -> dict[str, str]:
     return {"zh_CN": service.zh, "en": service.en}
 
 
+def person_letter(config: KioskConfig) -> str:
+    """The letter of the service that brings a person, "" if there is none."""
+    return next((service.letter for service in config.services if service.priority), "")
+
+
+def tile_of(
+    service: ServiceConfig,
+    waits: Mapping[str, Wait],
+    full: Collection[str],
+    joining: Mapping[str, str],
+) -> ServiceTile:
+    """The service as the first screen shows it."""
+    short = {"zh_CN": service.short_zh, "en": service.short_en}
+    return ServiceTile(
+        service.letter,
+        names(service),
+        {"zh_CN": service.examples_zh, "en": service.examples_en},
+        waits.get(service.letter, Wait()),
+        service.priority,
+        short={language: name for language, name in short.items() if name},
+        closed=closed_because(service, full, joining),
+    )
+
+
+def simple_tiles(config: KioskConfig, tiles: list[ServiceTile]) -> list[ServiceTile]:
+    """What simple mode offers of ``tiles``, which are in the order of the configuration."""
+    named = {service.letter: service for service in config.services if service.simple_zh}
+    ordinary = [tile for tile in tiles if not tile.priority]
+    chosen = [tile for tile in ordinary if tile.letter in named] or ordinary[:SIMPLE_SERVICES]
+    for index, tile in enumerate(chosen):
+        if service := named.get(tile.letter):
+            chosen[index] = replace(
+                tile,
+                name={"zh_CN": service.simple_zh, "en": service.simple_en},
+                examples={"zh_CN": service.simple_examples_zh, "en": service.simple_examples_en},
+            )
+    return [*chosen, *(tile for tile in tiles if tile.priority)]
+
+
 def present(
     config: KioskConfig,
     visit: Visit,
@@ -83,24 +125,36 @@ def present(
     """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
-        return OutOfServiceView(visit.language, top, visit.cause, machine=config.node)
-    if visit.ticket is None or on_paper is None:
-        return HomeView(
-            visit.language,
-            top,
-            tuple(
-                ServiceTile(
-                    service.letter,
-                    names(service),
-                    {"zh_CN": service.examples_zh, "en": service.examples_en},
-                    waits.get(service.letter, Wait()),
-                    service.priority,
-                    closed=closed_because(service, full, joining or {}),
-                )
-                for service in config.services
-            ),
-            online=online,
+        return OutOfServiceView(
+            visit.language, top, visit.cause, machine=config.node, modes=visit.modes
         )
+    if visit.phase is Phase.WARNING:
+        behind = present(
+            config,
+            replace(visit, phase=visit.behind),
+            now=now,
+            waits=waits,
+            online=online,
+            on_paper=None,
+            staff_told=staff_told,
+            full=full,
+            joining=joining,
+        )
+        assert isinstance(behind, HomeView | AccessView)
+        whole_s = visit.whole_s
+        return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
+    if visit.ticket is None or on_paper is None:
+        tiles = [tile_of(service, waits, full, joining or {}) for service in config.services]
+        if visit.phase is Phase.ACCESS:
+            sample = next((tile for tile in tiles if not tile.priority), tiles[0])
+            has_person = bool(visit.person)
+            return AccessView(visit.language, top, visit.chosen, sample, has_person, visit.modes)
+        modes = visit.modes
+        if modes.simple and visit.everything:
+            modes = replace(modes, simple=False)  # four services have no room in large print
+        if modes.simple:
+            tiles = simple_tiles(config, tiles)
+        return HomeView(visit.language, top, tuple(tiles), online=online, modes=modes)
     ticket = visit.ticket
     service = next(s for s in config.services if s.letter == ticket.service)
     if visit.phase is Phase.NO_SLIP:
@@ -115,6 +169,7 @@ def present(
             staff_told,
             ticket_page(config.branch.public_url, ticket.id),
             may_reprint=visit.again and printer_able,
+            modes=visit.modes,
         )
     printing = Printing.RUNNING if visit.phase is Phase.PRINTING else Printing.DONE
     return TicketView(
@@ -125,6 +180,7 @@ def present(
         on_paper.issued_clock,
         on_paper.wait,
         printing,
+        visit.modes,
     )
 
 

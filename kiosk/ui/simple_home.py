@@ -1,5 +1,7 @@
 """The first screen in simple mode: two services and a person, nothing to compare, no hurry."""
 
+from kivy.uix.widget import Widget
+
 from kiosk.ui import WindowError
 from kiosk.ui.choices import ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
@@ -45,27 +47,27 @@ class SimpleHomePage(Page):
         boxes, person, row = self._boxes()
         narrow = self._low or not self.large
         name_px = (64 if self._low else 108) if self.large else (60 if self._low else 72)
+        # Places of their own: the order of the keys stays when a service comes or goes.
+        self._choices, self._persons = Widget(size=(0, 0)), Widget(size=(0, 0))
+        self.add_widget(self._choices)
+        self.add_widget(self._persons)
         self._tiles = [
-            self.add_control(
-                ChoiceTile(
-                    kit,
-                    box,
-                    stub=(148 if narrow else 200) if self.large else 92 if self._low else 108,
-                    letter_px=(112 if narrow else 160) if self.large else 96,
-                    name_px=name_px,
-                    more_px=0 if narrow else 60,
-                )
+            ChoiceTile(
+                kit,
+                box,
+                stub=(148 if narrow else 200) if self.large else 92 if self._low else 108,
+                letter_px=(112 if narrow else 160) if self.large else 96,
+                name_px=name_px,
+                more_px=0 if narrow else 60,
             )
             for box in boxes
         ]
-        self._person = self.add_control(
-            PersonChoice(
-                kit,
-                person,
-                name_px=(84 if self._low else 108) if self.large else name_px,
-                more_px=(60 if self.large else 0),
-                icon_px=(120 if self.large else 0 if self._low else 80),
-            )
+        self._person = PersonChoice(
+            kit,
+            person,
+            name_px=(84 if self._low else 108) if self.large else name_px,
+            more_px=(60 if self.large else 0),
+            icon_px=(120 if self.large else 0 if self._low else 80),
         )
         self._row = self._add_row(row)
 
@@ -106,24 +108,33 @@ class SimpleHomePage(Page):
         """Write the two services; raise :class:`WindowError` if there are more."""
         services = [tile for tile in view.tiles if not tile.priority]
         persons = [tile for tile in view.tiles if tile.priority]
-        if not 1 <= len(services) <= SERVICES or len(persons) != 1:
+        if len(services) > SERVICES or len(persons) > 1:
             raise WindowError(
                 f"simple mode has {len(services)} services and {len(persons)} ways to a person;"
-                f" it shows 1 to {SERVICES} and 1"
+                f" it shows at most {SERVICES} and 1"
             )
         self.language = view.language
         self._header.write(view.header, view.language, self.say("simple.title"))
         if self.large:
             self._title.write(self.say("simple.title"))
         self._write_hint(view)
+        for control in self._tiles[len(services) :]:
+            self._choices.remove_widget(control)
         for tile, control in zip(services, self._tiles, strict=False):
+            if control.parent is None:
+                self._choices.add_widget(control)
             words = wait_words(self.kit.catalogue, view.language, tile.wait, large=self.large)
             reason = self.say(tile.closed) if tile.closed else words.spoken
             control.show(tile, view.language, reason, short=not self.large or self._low)
         promise = self.say("simple.person.promise")
         if not view.online:
             promise = self.say("person.home.unreached")
-        self._person.show(persons[0], view.language, self.say("simple.person"), promise)
+        if persons and self._person.parent is None:
+            self._persons.add_widget(self._person)
+        elif not persons and self._person.parent is not None:
+            self._persons.remove_widget(self._person)
+        if persons:
+            self._person.show(persons[0], view.language, self.say("simple.person"), promise)
         for button in self._row:
             button.write(self.say(_KEYS[button.control_id]))
 

@@ -10,11 +10,10 @@ from kiosk.catalogue import Catalogue
 from kiosk.ui import WindowError, environment, fonts
 from kiosk.ui.tokens import DAY, Metrics, Palette
 from kiosk.ui.touch import TouchGuard
-from kiosk.view import CONTROL_NO_SLIP, View
+from kiosk.view import CONTROL_ACCESS, CONTROL_NO_SLIP, View
 
-# Controls that may be left out of the layout. The language switch, "done", the acknowledgement
-# and the services are always there.
-SERVED = frozenset({"language", CONTROL_NO_SLIP})
+# Controls that are always answered. "Done", the acknowledgement and the services are, too.
+SERVED = frozenset({"language", CONTROL_ACCESS, CONTROL_NO_SLIP})
 
 _one_in_a_process = False
 
@@ -24,7 +23,7 @@ class KioskWindow:
 
     ``on_control(control_id, touch_id)`` is called on the loop for each accepted release;
     ``touch_id`` is never used twice. ``served`` names the optional controls that are answered
-    (``access, feedback, listen, no_slip, person``); the others are not drawn.
+    (``feedback, listen, person``); the others are not drawn.
     """
 
     def __init__(

@@ -196,6 +196,11 @@ def access(language: str, chosen: Modes, **changes: Any) -> AccessView:
     return AccessView(language, HEADER, chosen, TILES[0], **changes)
 
 
+def idle(language: str, left_s: int, behind: HomeView | None = None) -> IdleView:
+    behind = behind or home(language)
+    return IdleView(language, HEADER, behind, left_s, 20, behind.modes)
+
+
 def in_modes(language: str, modes: Modes) -> dict[str, View]:
     """The gallery as ``modes`` draw it: simple mode has a first screen of its own."""
     shown = {name: replace(view, modes=modes) for name, view in gallery(language).items()}
@@ -211,7 +216,7 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
     home_view = shown["home"]
     assert isinstance(home_view, HomeView)
     for left_s in (20, 1):
-        shown[f"idle-{left_s}"] = IdleView(language, HEADER, home_view, left_s, 20, modes)
+        shown[f"idle-{left_s}"] = idle(language, left_s, home_view)
     return shown
 
 

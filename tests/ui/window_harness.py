@@ -11,6 +11,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,7 +23,13 @@ from kiosk.ui.window import KioskWindow
 
 TYPES: dict[str, type[views.View]] = {
     kind.__name__: kind
-    for kind in (views.HomeView, views.TicketView, views.NoSlipView, views.OutOfServiceView)
+    for kind in (
+        views.HomeView,
+        views.AccessView,
+        views.TicketView,
+        views.NoSlipView,
+        views.OutOfServiceView,
+    )
 }
 
 
@@ -41,6 +48,21 @@ class Clock:
         return self.now_s
 
 
+def built(order: dict[str, Any]) -> views.View:
+    """The view of an order; the one behind a warning is a home screen."""
+    if order["type"] != "IdleView":
+        return msgspec.convert(order["view"], TYPES[order["type"]])
+    fields = dict(order["view"])
+    return views.IdleView(
+        language=fields["language"],
+        header=msgspec.convert(fields["header"], views.Header),
+        behind=msgspec.convert(fields["behind"], views.HomeView),
+        left_s=fields["left_s"],
+        whole_s=fields["whole_s"],
+        modes=msgspec.convert(fields["modes"], views.Modes),
+    )
+
+
 async def obey(window: KioskWindow, clock: Clock) -> None:
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(
@@ -54,7 +76,7 @@ async def obey(window: KioskWindow, clock: Clock) -> None:
                 tell(done=True)
                 continue
             try:
-                view = msgspec.convert(order["view"], TYPES[order["type"]])
+                view = built(order)
                 new = view != window.view
                 window.show(view)
                 tell(done=True, new=new)

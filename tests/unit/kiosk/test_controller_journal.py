@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from kiosk.controller import RETRY_S
 from kiosk.issuing import Issuer
 from kiosk.numbering import LAST_IN_BAND
 from kiosk.printing import RESHOW_MS
+from kiosk.times import RETRY_S
 from kiosk.view import HomeView, NoSlipView, OutOfServiceView, TicketView
 from sync.messages import DeviceChanged, TicketIssued, TicketPrintFailed
 from tests.unit.kiosk.bench import DAY_MS, KIOSK, SERVICES, Bench, until, virtual

@@ -12,7 +12,7 @@ import pytest
 from hal.api import Health, HealthState, Paper, PrintResult, Slip
 from kiosk.config import BranchName
 from kiosk.printing import DEADLINE_S
-from kiosk.view import HomeView, NoSlipView, Printing, TicketView
+from kiosk.view import AccessView, HomeView, IdleView, NoSlipView, Printing, TicketView
 from sync.messages import DeviceChanged, TicketIssued, TicketPrinted, TicketPrintFailed
 from tests.unit.kiosk.bench import KIOSK, Bench, until, virtual
 
@@ -106,7 +106,45 @@ async def test_the_visitor_s_language_is_on_screen_slip_and_record(tmp_path: Pat
         await asyncio.sleep(44)
         assert bench.view.language == "en"
         await asyncio.sleep(2)
-        assert bench.view.language == "zh_CN", "left alone for 45 s"
+        warning = bench.showing(IdleView)
+        assert (warning.language, warning.left_s, warning.whole_s) == ("en", 19, 20)
+        assert isinstance(warning.behind, HomeView)
+        for _ in range(12):  # one touch keeps everything, ten times and more
+            bench.tap("stay")
+            await asyncio.sleep(46)
+            assert bench.showing(IdleView).left_s == 19
+        await asyncio.sleep(20)
+        assert bench.showing(HomeView).language == "zh_CN"
+        seen = len(bench.views)
+        await asyncio.sleep(50)
+        assert len(bench.views) - seen <= 1, "nobody is asked: at most the next minute is drawn"
+        await bench.stop()
+
+
+@virtual
+async def test_simple_mode_has_two_services_no_hurry_and_ends_with_the_visit(
+    tmp_path: Path,
+) -> None:
+    async with Bench(tmp_path) as bench:
+        await bench.start()
+        bench.tap("access")
+        bench.tap("access.simple")
+        assert bench.showing(AccessView).chosen.simple
+        bench.tap("access.go")
+        home = bench.showing(HomeView)
+        assert ([tile.letter for tile in home.tiles], home.modes.simple) == (["A", "B", "P"], True)
+        await asyncio.sleep(89)
+        assert bench.showing(HomeView).modes.simple
+        await asyncio.sleep(2)
+        assert bench.showing(IdleView).whole_s == 60
+        bench.tap("stay")
+        await bench.take("A", dismiss=False)
+        ticket = bench.showing(TicketView)
+        assert ticket.modes.simple
+        await asyncio.sleep(58)
+        assert bench.showing(TicketView).number == ticket.number
+        await asyncio.sleep(4)
+        assert not bench.showing(HomeView).modes.simple
         await bench.stop()
 
 

@@ -39,6 +39,8 @@ OTHER = Ticket("id-2", "A002", "A")
 HOME = first_visit("zh_CN")
 VISITS = {
     Phase.HOME: HOME,
+    Phase.ACCESS: Visit(Phase.ACCESS, "en", "zh_CN", person="P"),
+    Phase.WARNING: Visit(Phase.WARNING, "en", "zh_CN", behind=Phase.ACCESS, left_s=20),
     Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
     Phase.TICKET: Visit(Phase.TICKET, "en", "zh_CN", "vip", "t1", TICKET),
@@ -48,9 +50,12 @@ VISITS = {
 CONTROLS = (
     "service.A", "service.Z", view.CONTROL_LANGUAGE, view.CONTROL_DONE, view.CONTROL_NO_SLIP,
     view.CONTROL_ACKNOWLEDGE, view.CONTROL_ANYWHERE, view.CONTROL_PERSON, view.CONTROL_LISTEN,
-    view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, "",
+    view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, view.CONTROL_SIMPLE,
+    view.CONTROL_LOW, view.CONTROL_CONTRAST, view.CONTROL_GO, view.CONTROL_EVERYTHING,
+    view.CONTROL_EXIT, view.CONTROL_STAY, view.CONTROL_FINISH, "",
 )  # fmt: skip
 TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
+IDLE = (StartTimer(Timer.IDLE),)
 TIME_OUTS = tuple(TimedOut(timer) for timer in Timer)
 NEWS: tuple[Event, ...] = (
     Issued(TICKET), Declined("repeated"), Refused("storage_full"), Printed("id-1"),
@@ -70,7 +75,21 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     ),
     (Phase.HOME, Tapped("language", "t2")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
     (Phase.HOME, Identified("vip")): (Phase.HOME, (StartTimer(Timer.IDLE),)),
-    (Phase.HOME, TimedOut(Timer.IDLE)): (Phase.HOME, ()),
+    (Phase.HOME, TimedOut(Timer.IDLE)): (Phase.HOME, ()),  # nobody chose anything
+    (Phase.HOME, Tapped("access", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.HOME, Tapped("everything", "t2")): (Phase.HOME, IDLE),
+    (Phase.HOME, Tapped("exit", "t2")): (Phase.HOME, IDLE),
+    (Phase.ACCESS, Tapped("language", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Identified("vip")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Tapped("access.simple", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Tapped("access.low", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Tapped("access.contrast", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Tapped("access.go", "t2")): (Phase.HOME, IDLE),
+    (Phase.ACCESS, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", ""))),
+    (Phase.ACCESS, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
+    (Phase.WARNING, TimedOut(Timer.SECOND)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
+    (Phase.WARNING, Tapped("stay", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.WARNING, Tapped("finish", "t2")): (Phase.HOME, (StopTimer(),)),
     (Phase.HOME, Reshown(OTHER, "en", "restart")): (Phase.NO_SLIP, (StopTimer(),)),
     (Phase.HOME, Resumed(OTHER, "en")): (Phase.PRINTING, (StopTimer(), PrintSlip(OTHER))),
     (Phase.ISSUING, Issued(TICKET)): (Phase.PRINTING, (PrintSlip(TICKET),)),
@@ -89,10 +108,6 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.NO_SLIP, Tapped("reprint", "t2")): (Phase.PRINTING, (PrintSlip(TICKET),)),
     (Phase.CLOSED, TimedOut(Timer.RETRY)): (Phase.HOME, (StopTimer(),)),
 }
-CHANGED_IN_PLACE = {
-    (Phase.HOME, Tapped("language", "t2")),
-    (Phase.HOME, Identified("vip")),
-}
 
 
 @pytest.mark.parametrize(
@@ -106,7 +121,7 @@ def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
     if expected is not None:
         after, effects = step(visit, event)
         assert (after.phase, effects) == expected
-        if after.phase is Phase.HOME and phase not in (Phase.HOME, Phase.ISSUING):
+        if after.phase is Phase.HOME and phase not in (Phase.HOME, Phase.ISSUING, Phase.ACCESS):
             assert after == HOME
     elif event in NEWS:
         with pytest.raises(ImpossibleStep, match=phase.name):
@@ -123,7 +138,7 @@ def test_every_row_of_the_table_can_happen() -> None:
     for (phase, event), (after, _) in TABLE.items():
         visit, _ = step(VISITS[phase], event)
         assert visit.phase is after
-        if (phase, event) not in CHANGED_IN_PLACE and after is not phase:
+        if after is not phase:
             assert visit != VISITS[phase]
 
 
@@ -164,12 +179,78 @@ def test_a_slip_is_printed_again_only_while_the_ticket_may_be() -> None:
         assert step(once, Tapped("reprint", "t5")) == (once, ()), "the second half of a double tap"
 
 
+def taps(visit: Visit, *controls: str) -> Visit:
+    """The visit after these touches."""
+    for number, control in enumerate(controls):
+        visit, _ = step(visit, Tapped(control, f"touch-{number}"))
+    return visit
+
+
+def test_the_warning_can_be_put_off_as_often_as_the_visitor_likes() -> None:
+    visit = taps(HOME, "language")
+    for _ in range(12):
+        visit, effects = step(visit, TimedOut(Timer.IDLE))
+        assert (visit.phase, visit.left_s, effects) == (
+            Phase.WARNING, 20, (StartTimer(Timer.SECOND),),
+        )  # fmt: skip
+        visit, _ = step(visit, TimedOut(Timer.SECOND))
+        assert visit.left_s == 19
+        visit, effects = step(visit, Tapped("stay", "touch"))
+        assert (visit, effects) == (taps(HOME, "language"), IDLE)
+
+
+@pytest.mark.parametrize(("modes", "whole_s"), [((), 20), (("access.simple",), 60)])
+def test_after_the_last_second_everything_is_forgotten(
+    modes: tuple[str, ...], whole_s: int
+) -> None:
+    visit = taps(HOME, "access", *modes, "access.go", "language")
+    visit, effects = step(visit, TimedOut(Timer.IDLE))
+    seconds = 0
+    while visit.phase is Phase.WARNING:
+        assert effects == (StartTimer(Timer.SECOND),)
+        visit, effects = step(visit, TimedOut(Timer.SECOND))
+        seconds += 1
+    assert (visit, effects, seconds) == (HOME, (StopTimer(),), whole_s)
+
+
+def test_modes_are_used_when_the_visitor_is_ready_and_end_with_the_visit() -> None:
+    sheet = taps(HOME, "access", "access.simple", "access.contrast", "access.low", "access.low")
+    assert (sheet.modes, sheet.chosen) == (view.PLAIN, view.Modes(simple=True, contrast=True))
+    visit = taps(sheet, "access.go")
+    assert visit.modes == view.Modes(simple=True, contrast=True)
+    assert not visit.everything
+    assert taps(visit, "everything").everything
+    assert taps(visit, "access").chosen == visit.modes
+    assert taps(visit, "exit") == HOME
+    visit, _ = step(taps(visit, "service.A"), Issued(TICKET))
+    visit, _ = step(visit, Printed("id-1"))
+    assert visit.modes.simple, "the number is in large print too"
+    assert taps(visit, "done") == HOME
+
+
+def test_in_simple_mode_one_touch_is_a_ticket() -> None:
+    visit = taps(HOME, "access", "access.simple", "access.go")
+    _, effects = step(visit, Tapped("service.A", "touch-9"))
+    assert effects[-1] == Issue("A", "touch-9", "")
+
+
+def test_all_services_is_for_simple_mode_and_a_person_where_there_is_one() -> None:
+    assert not taps(HOME, "everything").everything
+    sheet = taps(HOME, "access")
+    assert taps(sheet, "person") == sheet, "no such service is configured"
+    visit, effects = step(taps(first_visit("en", "P"), "access"), Tapped("person", "t7"))
+    assert (visit.phase, effects[-1]) == (Phase.ISSUING, Issue("P", "t7", ""))
+    visit, _ = step(visit, Issued(Ticket("id-3", "P001", "P")))
+    visit, _ = step(visit, PrintFailed("id-3", "silent"))
+    assert taps(visit, "acknowledge") == first_visit("en", "P")
+
+
 class Walk(RuleBasedStateMachine):
     """A shell that answers each effect once, and people who tap whatever they like."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.visit = first_visit("zh_CN")
+        self.visit = first_visit("zh_CN", "P")
         self.asked: Issue | None = None
         self.printing: Ticket | None = None
         self.timer: Timer | None = None
@@ -288,13 +369,18 @@ class Walk(RuleBasedStateMachine):
     def home_belongs_to_the_next_visitor(self) -> None:
         """What is left of a visitor on the home screen is wiped by a running timer."""
         visit = self.visit
-        if visit.phase is Phase.HOME and visit != first_visit("zh_CN"):
+        if visit.phase is Phase.HOME and visit != first_visit("zh_CN", "P"):
             assert (visit.ticket, visit.request, visit.cause) == (None, "", "")
             assert self.timer is Timer.IDLE
 
     @invariant()
     def the_right_timer_runs(self) -> None:
-        expected = {Phase.TICKET: {Timer.TICKET}, Phase.CLOSED: {Timer.RETRY}}
+        expected = {
+            Phase.TICKET: {Timer.TICKET},
+            Phase.CLOSED: {Timer.RETRY},
+            Phase.ACCESS: {Timer.IDLE},
+            Phase.WARNING: {Timer.SECOND},
+        }
         if self.visit.phase is Phase.HOME:
             assert self.timer in (None, Timer.IDLE)
         else:

@@ -1,0 +1,74 @@
+"""The real window in modes: switches act, the warning covers what is behind it, colours turn."""
+
+import pytest
+
+from kiosk.view import Modes
+from simulator.prove import kiosk_screens as views
+from tests.ui.kiosk_process import KioskProcess, middle
+
+pytestmark = pytest.mark.window
+
+CONTRAST = Modes(contrast=True)
+
+
+@pytest.fixture(scope="module", params=["large", "small"])
+def kiosk(request, display, tmp_path_factory):
+    size, pitch_mm = views.SIZES[request.param]
+    process = KioskProcess(display, size, pitch_mm, tmp_path_factory.mktemp("modes"))
+    yield process
+    assert process.close() == 0
+
+
+def _by_id(screen):
+    return {control["id"]: control for control in screen["controls"]}
+
+
+def test_a_switch_says_what_it_is_and_is_reported_when_touched(kiosk):
+    kiosk.rested()
+    screen = kiosk.show(views.access("en", Modes(low=True)))
+    switches = _by_id(screen)
+    assert switches["access.low"]["spoken"].endswith(", On")
+    assert switches["access.contrast"]["spoken"].endswith(", Off")
+    for name in ("access.simple", "access.low", "access.contrast", "person", "access.go"):
+        kiosk.rested()
+        assert kiosk.tap(switches[name])["control"] == name
+
+
+def test_nothing_behind_the_warning_reacts_and_one_touch_stays(kiosk):
+    home = kiosk.show(views.home("zh_CN"))
+    behind = _by_id(home)
+    screen = kiosk.show(views.idle("zh_CN", 20))
+    assert (screen["screen"], set(_by_id(screen))) == ("idle", {"stay", "finish"})
+    covered = [c["rect"] for c in screen["controls"]]
+    for name, control in behind.items():
+        x, y = middle(control["rect"])
+        if any(r[0] <= x < r[0] + r[2] and r[1] <= y < r[1] + r[3] for r in covered):
+            continue
+        kiosk.rested()
+        assert kiosk.ask(op="tap", x=x, y=y)["control"] is None, name
+    kiosk.rested()
+    assert kiosk.tap(_by_id(screen)["stay"])["control"] == "stay"
+    assert set(_by_id(kiosk.show(views.home("zh_CN")))) == set(behind)
+    kiosk.rested()
+    assert kiosk.tap(behind["service.A"])["control"] == "service.A"
+
+
+def test_a_touch_that_is_down_when_the_warning_comes_does_not_act(kiosk):
+    screen = kiosk.show(views.home("en"))
+    kiosk.rested()
+    x, y = middle(_by_id(screen)["service.A"]["rect"])
+    with kiosk.another_bench() as finger:
+        finger.send(op="tap", x=x, y=y, hold_ms=400)
+        kiosk.show(views.idle("en", 20))
+        assert finger.answer()["control"] is None
+
+
+def test_white_on_black_and_back(kiosk):
+    corner = (kiosk.size[0] - 4, kiosk.size[1] - 4)
+    for modes, ground in (
+        (Modes(), (230, 234, 233)),
+        (CONTRAST, (0, 0, 0)),
+        (Modes(), (230, 234, 233)),
+    ):
+        kiosk.show(views.home("en", modes=modes))
+        assert kiosk.picture().getpixel(corner) == ground

@@ -18,8 +18,8 @@ setup: ## Install what is missing: system packages, .venv, MicroPython
 demo: setup ## Play a branch with simulated people; ARGS="--headless --minutes 60 --speed 60"
 	@$(BIN)/lobby demo $(ARGS)
 
-test: setup ## Run the tests; ARGS="-k printer -x"
-	@$(BIN)/python -m pytest -m "$(UNATTENDED)" $(ARGS)
+test: setup ## Run the tests, two files at a time; ARGS="-k printer -x", "-n 0" for one at a time
+	@$(BIN)/python -m pytest -m "$(UNATTENDED)" -n 2 --dist loadfile $(ARGS)
 
 check: setup ## Format, lint, types, dependency contracts, spelling, licences, picture
 	@deploy/check $(ARGS)

@@ -23,7 +23,7 @@ TELLER = re.compile(r"(?:[A-Za-z]{1,3}-?)?[0-9]{1,6}|")
 """A badge's number, as ``t-12``: no name, and no account."""
 
 
-CODE = re.compile(r"[A-Z]?[a-z0-9_-]*")
+CODE = re.compile(r"[A-Z]{0,2}[a-z0-9_-]*")
 """A number of a slip, the name of a segment or of a reason. Anything else is nothing of ours, and
 not repeated: what was refused is kept, with its reason.
 """

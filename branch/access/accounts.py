@@ -23,6 +23,8 @@ from branch.errors import BranchError
 SCHEMA_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}\Z")
 NAME_EXPECTED = "a-z, 0-9, '.', '_' and '-', at most 32, like teller-1; not a person's name"
+FIRST_BADGE, BADGES = 100_000, 900_000
+"""Pseudonyms have six digits: longer runs are taken for a person's number (sync.personal)."""
 USED_EVERY_MS = 60_000
 """How exactly the last use of a session is known: it is written at most so often."""
 
@@ -138,7 +140,7 @@ class Accounts:
         """``password`` is the hash. Raises AccountRefused."""
         if not NAME.match(name):
             raise AccountRefused(f"{name!r} cannot be an account's name; expected {NAME_EXPECTED}")
-        account = Account(f"t-{secrets.token_hex(5)}", name, role, password, now_ms)
+        account = Account(self._new_id(), name, role, password, now_ms)
         try:
             with self._writing():
                 self._db.execute(
@@ -151,6 +153,15 @@ class Accounts:
                 f"there is an account {name!r} already; `reset` gives it a new password"
             ) from None
         return account
+
+    def _new_id(self) -> str:
+        """A badge's number that no account has, as branch.typed takes it: what the ledger may
+        know of who opens a counter.
+        """
+        has = {account.id for account in self.all()}
+        while (found := f"t-{secrets.randbelow(BADGES) + FIRST_BADGE}") in has:
+            pass
+        return found
 
     def remove(self, name: str) -> None:
         """With its sessions and tokens. Raises AccountRefused."""

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from branch.access.accounts import AccessUnusable, AccountRefused, Accounts
 from branch.access.passwords import LETTERS, Passwords, new_password
 from branch.access.roles import Role
+from branch.commands import OpenCounter
+from branch.typed import NOTES, refuse_personal
 from lobby import app
 from tests.unit.branch.access_house import CHEAP
 from tests.unit.branch.test_config import GOOD
@@ -107,7 +109,7 @@ def test_the_command_line(tmp_path: Path) -> None:
     assert PASSWORD.fullmatch(password.strip())
     assert "shown once" in said
     assert mode(tmp_path / "access.db") == 0o600
-    ident = re.search(r"t-\w{10}", said)
+    ident = re.search(r"t-\d{6}", said)
     assert ident
     assert run("list")[1].split() == ["teller-1", "teller", ident[0]]
     assert run("add", "teller-1", "--role", "admin")[0] == 2
@@ -133,3 +135,11 @@ def test_the_command_line(tmp_path: Path) -> None:
     status, out, said = run("token", "teller-1")
     assert (status, out) == (2, "")
     assert said == "lobby branch account: there is no account 'teller-1'; there are: none\n"
+
+
+def test_a_pseudonym_may_open_a_counter(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path / "access.db")
+    for number in range(50):
+        account = accounts.add(f"teller-{number}", Role.TELLER, "x", 0)
+        refuse_personal(OpenCounter(teller=account.id), NOTES)
+    accounts.close()

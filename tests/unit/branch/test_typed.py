@@ -53,6 +53,7 @@ def test_it_is_refused_and_not_repeated(command: AnyCommand, code: str):
         Park(minutes=5, note="fills in a form"),
         PauseCounter(reason="break"),
         OpenCounter(teller="t-12"),
+        Unpark(number="AW001"),
         OpenCounter(),
         CallTicket(number="A001", reason="frail"),
     ],

@@ -45,6 +45,7 @@ def desk_view(engine: Engine, now_ms: int, config: BranchConfig, counter: int) -
             if c is not slot
         ),
         segments=tuple(s.name for s in segments_of(config.queue, config.segments)),
+        notes=tuple(config.notes),
         waiting=tuple(listed(t) for t in _waiting(engine, slot, now_ms)),
         parked=tuple(
             listed(t, t.parked_by, _minutes_until(t.due_at, now_ms))
@@ -54,7 +55,6 @@ def desk_view(engine: Engine, now_ms: int, config: BranchConfig, counter: int) -
             listed(t, t.counter or 0, max(0, now_ms - t.missed_at) // MS_PER_MIN)
             for t in _missed(engine, counter, now_ms, config.queue.missed_back_min)
         ),
-        notes=tuple(config.notes),
     )
 
 

@@ -52,7 +52,7 @@ class DeskView:
     services: tuple[NamedService, ...] = ()
     counters: tuple[OtherCounter, ...] = ()  # without the teller's own
     segments: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()  # the branch's list: no other is taken
     waiting: tuple[ListedTicket, ...] = ()
     parked: tuple[ListedTicket, ...] = ()
     missed: tuple[ListedTicket, ...] = ()  # who may still come back
-    notes: tuple[str, ...] = ()  # what a teller may write to the next one

@@ -3,6 +3,7 @@
 import msgspec
 
 from branch.desk_view import DeskView, ListedTicket, OtherCounter
+from branch.web.teller_words import NOTES
 from branch.web.words import Words
 
 
@@ -60,6 +61,14 @@ def segment_words(segment: str, words: Words) -> str:
     return words.texts.get(f"segment.{segment}", segment)
 
 
+def note_words(note: str, words: Words) -> str:
+    """A note in the reader's language, where it has one in both."""
+    for english, chinese in NOTES.items():
+        if note in {english, chinese}:
+            return chinese if words.lang == "zh" else english
+    return note
+
+
 def priority_words(segment: str, words: Words) -> str:
     """ "Priority: senior", or ""."""
     name = segment_words(segment, words)
@@ -79,7 +88,7 @@ def _offer(ticket: ListedTicket, where: str, words: Words) -> Offer:
         when,
         priority_words(ticket.segment, words),
         words("listed.counter", n=ticket.counter) if ticket.counter else "",
-        ticket.note,
+        note_words(ticket.note, words),
     ]
     detail = ("，" if chinese else ", ").join(part for part in parts if part)
     return Offer(number=ticket.number, detail=detail, here=ticket.here)

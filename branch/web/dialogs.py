@@ -4,8 +4,9 @@ Pure.
 
 from branch.desk_view import DeskView
 from branch.web.actions import KEYS, PRIMARY_KEY
-from branch.web.teller_words import REASONS
-from branch.web.words import Words
+from branch.web.desk_page import note_words
+from branch.web.teller_words import NOT_OF_CUSTOMERS, REASONS
+from branch.web.words import WORDS, Words
 
 PARK_MINUTES = (0, 5, 10, 15, 30, 60)
 POSTPONE_MINUTES = (10, 5, 15, 20, 30, 60, 0)
@@ -26,8 +27,7 @@ def dialog_choices(desk: DeskView, words: Words) -> dict[str, object]:
         ],
         "reasons": [(code, words(f"reason.{code}")) for code in REASONS],
         "segments": [(name, words.texts.get(f"segment.{name}", name)) for name in desk.segments],
-        # A list, no field: what a teller typed could be a customer's name. Ours first.
-        "notes": sorted(desk.notes, key=lambda note: note.isascii() == chinese),
+        "notes": _notes(desk, words),
         "park_minutes": [(m, _minutes(m, words)) for m in PARK_MINUTES],
         "postpone_minutes": [(m, _minutes(m, words)) for m in POSTPONE_MINUTES],
         "done": {name: words.texts[f"done.{name}"] for name in _DONE},
@@ -48,6 +48,15 @@ def key_table(words: Words) -> list[tuple[str, str]]:
         ("Esc", words("keys.escape")),
         ("?", words("keys.help")),
     ]
+
+
+def _notes(desk: DeskView, words: Words) -> list[tuple[str, str]]:
+    """The branch's notes in the reader's language, each once."""
+    found: dict[str, str] = {}
+    for note in desk.notes:
+        if note_words(note, WORDS["en"]) not in NOT_OF_CUSTOMERS:
+            found.setdefault(note_words(note, words), note)
+    return [(note, label) for label, note in found.items()]
 
 
 def _minutes(minutes: int, words: Words) -> str:

@@ -5,7 +5,7 @@ import msgspec
 from branch.desk_view import DeskView
 from branch.view import BoardView, Call, CounterView, WaitingTicket
 from branch.web.actions import Action, others, primary, windows
-from branch.web.desk_page import DeskPage, desk_page, priority_words
+from branch.web.desk_page import DeskPage, desk_page, note_words, priority_words
 from branch.web.words import LANGUAGES, Words, elapsed_words, wait_words
 
 BOARD_ROWS = 4
@@ -20,7 +20,7 @@ REFUSALS = (
     "busy", "nobody_waiting", "no_ticket", "already_serving", "paused", "not_open", "call_limit",
     "too_soon", "expired", "unsent", "unknown_ticket", "wrong_phase", "unknown_service",
     "unknown_segment", "not_served_here", "not_served_there", "no_change", "bad_reason",
-    "too_late", "no_number",
+    "too_late", "no_number", "unknown_note", "personal_data",
 )  # fmt: skip
 NEAR_PROMISE = 0.8
 """The share of the promised wait from which a waiting ticket is marked."""
@@ -150,7 +150,7 @@ def counter_page(view: CounterView, desk: DeskView, words: Words, build: str) ->
         facts=_facts(view, words),
         why=why,
         note_from=words("note.from", n=view.note_by) if view.note_by else words("note.plain"),
-        note=view.note if view.number else "",
+        note=note_words(view.note, words) if view.number else "",
         primary=primary(view, words),
         others=others(view, desk, words),
         windows=windows(view, words),

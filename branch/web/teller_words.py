@@ -3,6 +3,22 @@
 REASONS = ("frail", "urgent", "agreed", "mistake", "manager")
 """Why a teller calls somebody out of turn, in the order in which the dialog has them."""
 
+NOTES = {
+    "has the form": "已填单",
+    "fills in a form": "正在填单",
+    "document missing": "缺证件",
+    "copy missing": "缺复印件",
+    "to be authorised": "待授权",
+    "wants advice": "想咨询",
+    "needs an interpreter": "需要翻译",
+    "break": "休息",
+    "handover": "交接班",
+    "training": "培训",
+}
+"""The notes of a branch that names none of its own, in English and Chinese."""
+NOT_OF_CUSTOMERS = ("break", "handover", "training")
+"""Notes of pauses: nobody leaves them with a ticket."""
+
 TELLER_TEXTS = {
     # actions, as the buttons name them
     "do.transfer": ("转接", "Transfer"),
@@ -71,8 +87,8 @@ TELLER_TEXTS = {
     "ask.counter": ("窗口", "Counter"),
     "ask.counter.any": ("任何窗口", "Any counter"),
     "ask.back": ("办完回到本窗口", "Comes back here afterwards"),
-    "ask.note": ("留言（可不填）", "Note (optional)"),
-    "ask.note.hint": ("给下一位柜员", "For the next teller"),
+    "ask.note": ("给下一位柜员的留言", "Note for the next teller"),
+    "ask.note.none": ("不留言", "None"),
     "ask.minutes": ("多久", "How long"),
     "ask.minutes.open": ("等客户回来", "Until taken back"),
     "ask.minutes.n": ("{m} 分钟后自动回到队里", "Back in line after {m} min"),
@@ -127,6 +143,14 @@ TELLER_TEXTS = {
         "Not possible for this ticket now: it was called, is done, or is not in line.",
     ),
     "refused.unknown_service": ("没有这项业务。", "There is no such service."),
+    "refused.unknown_note": (
+        "这条留言不在本网点的列表里，请另选。",
+        "The branch's list has no such note. Choose another.",
+    ),
+    "refused.personal_data": (
+        "看起来像姓名、证件号或账号，没有保存。",
+        "It looks like a name or an account. Nothing was stored.",
+    ),
     "refused.unknown_segment": ("没有这个客户类别。", "There is no such group."),
     "refused.not_served_here": ("本窗口不办这项业务。", "This counter does not serve that."),
     "refused.not_served_there": ("那个窗口不办这项业务。", "That counter does not serve that."),

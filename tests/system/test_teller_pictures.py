@@ -24,7 +24,7 @@ async def test_the_page_fits_its_screen_and_is_the_one_in_the_docs(
         await colleague.key("F7", "b", "Tab")
         await colleague.types("2")
         await colleague.key("Tab", "Tab")
-        await colleague.types("补签开户申请第 2 页，证件已核。")
+        await colleague.key("ArrowDown")
         await colleague.key("Enter")
         await colleague.state("free")
         await teller.call("B017")

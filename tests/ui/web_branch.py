@@ -153,6 +153,7 @@ class ToyBranch:
             services=tuple(NamedService(*service, True) for service in self.services),
             counters=tuple(OtherCounter(n, "ABCD", "open") for n in self.numbers if n != counter),
             segments=("ordinary", "elderly", "vip"),
+            notes=("form signed", "document missing", "缺证件"),
             waiting=tuple(self._listed(number, waited) for number, waited in self.line),
             parked=tuple(self._listed(number, 9) for number in self.parked),
             missed=tuple(self._listed(number, 9, 4) for number in self.missed),

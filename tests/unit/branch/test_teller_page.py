@@ -10,12 +10,14 @@ import pytest
 from branch.commands import Park, PauseCounter, Postpone, Rejoin, Transfer, Unpark
 from branch.config import QueueConfig
 from branch.desk_view import DeskView, ListedTicket, OtherCounter
+from branch.queue import GIVEN_BY_STAFF
+from branch.typed import NOTES as BRANCH_NOTES
 from branch.view import CounterState, CounterView, WaitingTicket
 from branch.web.actions import ASKS, KEYS, others, primary, windows
 from branch.web.desk_page import desk_page, priority_words
 from branch.web.dialogs import dialog_choices, key_table
 from branch.web.pages import CounterPage, counter_page
-from branch.web.teller_words import REASONS
+from branch.web.teller_words import NOTES
 from branch.web.words import LANGUAGES, WORDS
 from tests.unit.branch.bench import BranchBench, on_virtual_time
 from tests.unit.branch.test_desk import BANK, Teller
@@ -193,13 +195,13 @@ async def test_who_is_where(tmp_path: Path) -> None:
         assert bench.branch.desk(1).missed == (), "too late for C001"
 
         await two.does("call_next")
-        await two.does(Park(minutes=2.5, note="has the form"))
+        await two.does(Park(minutes=2.5, note="copy missing"))
         await one.does("call_next")
         await one.does(Park(minutes=0))
         await one.does(Postpone(number="A002", minutes=10))
         parked = bench.branch.desk(1).parked
         assert [(t.number, t.counter, t.minutes, t.note) for t in parked] == [
-            ("A001", 1, None, ""), ("A002", 0, 10, ""), ("B001", 2, 3, "has the form"),
+            ("A001", 1, None, ""), ("A002", 0, 10, ""), ("B001", 2, 3, "copy missing"),
         ]  # fmt: skip
         assert numbers(bench.branch.desk(2).parked) == ["B001", "A002", "A001"]
         await one.does(Unpark(number="A001"))
@@ -243,8 +245,15 @@ async def test_a_visit_of_several_services_says_what_comes_next(tmp_path: Path) 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_the_dialogs_offer_what_the_server_takes(lang: str) -> None:
-    choices = dialog_choices(DeskView(segments=("ordinary", "gold")), WORDS[lang])
-    assert [code for code, _ in choices["reasons"]] == list(REASONS)  # type: ignore[attr-defined]
+    given = ("our own", *BRANCH_NOTES)
+    choices = dialog_choices(DeskView(segments=("ordinary", "gold"), notes=given), WORDS[lang])
+    assert {code for code, _ in choices["reasons"]} == GIVEN_BY_STAFF  # type: ignore[attr-defined]
+    notes = dict(choices["notes"])  # type: ignore[call-overload]
+    assert set(notes) <= set(given)
+    assert notes["our own"] == "our own"
+    assert notes["copy missing"] == ("缺复印件" if lang == "zh" else "copy missing")
+    assert len(notes) == len(set(notes.values())) == 1 + 7
+    assert {*NOTES, *NOTES.values()} == set(BRANCH_NOTES)
     assert choices["segments"][1] == ("gold", "gold")  # type: ignore[index]
 
 

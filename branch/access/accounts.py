@@ -23,15 +23,14 @@ from branch.errors import BranchError
 SCHEMA_VERSION = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}\Z")
 NAME_EXPECTED = "a-z, 0-9, '.', '_' and '-', at most 32, like teller-1; not a person's name"
-FIRST_BADGE, BADGES = 100_000, 900_000
-"""Pseudonyms have six digits: longer runs are taken for a person's number (sync.personal)."""
 USED_EVERY_MS = 60_000
 """How exactly the last use of a session is known: it is written at most so often."""
 
 _SCHEMA = """
+CREATE TABLE pseudonym (id TEXT PRIMARY KEY) STRICT;
 CREATE TABLE account (
   name TEXT PRIMARY KEY,
-  id TEXT NOT NULL UNIQUE,
+  id TEXT NOT NULL UNIQUE REFERENCES pseudonym (id),
   role TEXT NOT NULL,
   password TEXT NOT NULL,
   made_ms INTEGER NOT NULL
@@ -140,9 +139,9 @@ class Accounts:
         """``password`` is the hash. Raises AccountRefused."""
         if not NAME.match(name):
             raise AccountRefused(f"{name!r} cannot be an account's name; expected {NAME_EXPECTED}")
-        account = Account(self._new_id(), name, role, password, now_ms)
         try:
             with self._writing():
+                account = Account(self._new_pseudonym(), name, role, password, now_ms)
                 self._db.execute(
                     "INSERT INTO account (id, name, role, password, made_ms)"
                     " VALUES (?, ?, ?, ?, ?)",
@@ -154,14 +153,18 @@ class Accounts:
             ) from None
         return account
 
-    def _new_id(self) -> str:
-        """A badge's number that no account has, as branch.typed takes it: what the ledger may
-        know of who opens a counter.
+    def _new_pseudonym(self) -> str:
+        """Like the number of a badge, which is all that the ledger takes of a teller. Those of
+        removed accounts are remembered.
         """
-        has = {account.id for account in self.all()}
-        while (found := f"t-{secrets.randbelow(BADGES) + FIRST_BADGE}") in has:
-            pass
-        return found
+        while True:
+            made = f"t-{100_000 + secrets.randbelow(900_000)}"
+            new = self._db.execute(
+                "INSERT INTO pseudonym (id) VALUES (?) ON CONFLICT DO NOTHING RETURNING id",
+                (made,),
+            ).fetchone()
+            if new is not None:
+                return made
 
     def remove(self, name: str) -> None:
         """With its sessions and tokens. Raises AccountRefused."""

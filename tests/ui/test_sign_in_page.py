@@ -4,7 +4,9 @@ import asyncio
 import os
 import shutil
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import cast
 
 import pytest
 import pytest_asyncio
@@ -15,6 +17,7 @@ from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch
 from tests.ui.web_site import DESK, FLAGS, Site, see, settled, text, width
 from tests.unit.branch.access_house import SECRET, House, house
+from tests.unit.branch.bench import BranchBench
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -39,15 +42,15 @@ async def there(tmp_path: Path) -> AsyncIterator[House]:
         yield found
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def site(browser: Browser, there: House) -> AsyncIterator[Site]:
+@asynccontextmanager
+async def served(there: House, browser: Browser) -> AsyncIterator[Site]:
+    """The house on loopback; at the end nothing but refusals was complained of."""
     listener = bind("127.0.0.1", 0)
     stop, started = asyncio.Event(), asyncio.Event()
     serving = asyncio.create_task(serve(there.app, listener, stop=stop, started=started))
     await started.wait()
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    assert isinstance(there.branch, ToyBranch)
-    site = Site(there.branch, url, browser, stop, serving)
+    site = Site(cast("ToyBranch", there.branch), url, browser, stop, serving)
     yield site
     for context in browser.contexts:
         await context.close()
@@ -58,8 +61,15 @@ async def site(browser: Browser, there: House) -> AsyncIterator[Site]:
     assert all(request.startswith(site.url) for request in site.requests), site.requests
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(browser: Browser, there: House) -> AsyncIterator[Site]:
+    async with served(there, browser) as found:
+        yield found
+
+
 async def type_in(page: Page, name: str) -> None:
-    """As fingers do it: the name's field has the focus already."""
+    """As fingers do it: the name's field has the focus by itself."""
+    await page.wait_for_function("document.activeElement.id === 'name'")
     await page.keyboard.type(name)
     await page.keyboard.press("Tab")
     await page.keyboard.type(SECRET)
@@ -69,7 +79,7 @@ async def type_in(page: Page, name: str) -> None:
 async def test_a_teller_signs_in_by_keyboard_and_is_where_she_wanted_to_be(site: Site) -> None:
     page = await site.open("/counter/2?lang=en", DESK)
     assert page.url == f"{site.url}/sign-in?next=/counter/2%3Flang%3Den&lang=en"
-    assert await page.evaluate("document.activeElement.id") == "name"
+    await page.wait_for_function("document.activeElement.id === 'name'")
     await page.keyboard.type("teller-1")
     await page.keyboard.press("Tab")
     await page.keyboard.type("wrong")
@@ -123,6 +133,32 @@ async def test_a_page_that_only_looks_is_shown_out_as_well(site: Site, there: Ho
     assert there.app.state.feed.open_streams == 1  # the board's
     site.branch.announce("A035", 1, "10:24")
     await see(board, "#number", "A035")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_a_manager_signs_in_and_opens_a_counter_from_the_hall(
+    browser: Browser, tmp_path: Path, lang: str
+) -> None:
+    bench = BranchBench(tmp_path)
+    async with bench:
+        with house(tmp_path, branch=bench.branch, hall=bench.branch.hall) as there:
+            async with served(there, browser) as site:
+                page = await site.open(f"/sign-in?lang={lang}", NARROW)
+                await type_in(page, "manager-1")
+                await page.wait_for_url(f"{site.url}/hall")
+                await page.goto(f"{site.url}/hall?lang={lang}")
+                assert await width(page) == NARROW["width"]
+                for act in ("close-counter", "open-counter"):
+                    sent = f"send('{act}', {{ counter: 3 }}).then((answer) => answer !== null)"
+                    assert await page.evaluate(sent), await text(page, "#refusal")
+                if PICTURES:
+                    await page.screenshot(path=f"{PICTURES}/hall-{lang}.png")
+                await page.focus("[data-sign-out]")
+                await page.keyboard.press("Enter")
+                await page.wait_for_url("**/sign-in?next=%2Fhall*")
+        assert bench.ledger() == ["counter.closed", "counter.opened"]
+        (_, (opened,)) = bench.rows("event WHERE node = 'branch-1' ORDER BY seq", "raw")
+        assert there.people[Role.MANAGER].id in opened.decode()
 
 
 async def test_signing_out_by_keyboard(site: Site) -> None:

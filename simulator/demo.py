@@ -243,7 +243,7 @@ class Demo:
         assert part.process.stdout is not None
         try:
             async with asyncio.timeout(START_S):
-                for _ in range(1 + len(branch_plan.COUNTERS)):
+                for _ in range(2 + len(branch_plan.COUNTERS)):
                     line = (await part.process.stdout.readline()).decode().strip()
                     if not line:
                         break

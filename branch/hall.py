@@ -5,6 +5,7 @@ from typing import Any
 
 from branch.alert_book import BY_HAND, OpenAlert
 from branch.alerting import Alerting, Watched
+from branch.calling_config import segments_of
 from branch.commands import CloseCounter, OpenCounter, TagTicket
 from branch.config import BranchConfig
 from branch.desk import LAST_IN_BAND, WALK_IN_BAND, Desk, Record
@@ -18,7 +19,6 @@ from branch.hall_view import (
     ShownTicket,
 )
 from branch.queue import Engine, QueueTicket, TicketPhase
-from branch.rules import segment_names
 from branch.standards import Standards, standards_of
 from branch.store import Store
 from branch.view import CommandRefused
@@ -62,7 +62,7 @@ class Hall:
         self._record = record
         self._last_walk_in = last_walk_in
         self._revision = revision
-        self._segments = segment_names(config)
+        self._segments = [s.name for s in segments_of(config.queue, config.segments)]
         self.standards = Standards(standards_of(config.standards, displays.services), engine)
         self.alerting = Alerting(engine, self.standards, clock, store, transport, record, watched)
         self._issued: dict[str, str] = {}  # ticket by request
@@ -140,7 +140,7 @@ class Hall:
                 )
                 for service in self._config.services
             ),
-            segments=tuple(sorted(self._segments)),
+            segments=tuple(self._segments),
         )
 
     def _line(self, alert: OpenAlert, now_ms: int, *, is_open: bool) -> AlertLine:

@@ -165,6 +165,17 @@ def test_a_counter_that_calls_is_not_idle_and_begins_anew() -> None:
     assert [one[1:] for one in world.said[2:]] == [("raised", "idle:1")]
 
 
+def test_a_tag_does_not_begin_the_idle_time_anew() -> None:
+    world = Watched({"A": (0, 0, 3 * MIN, 0)})
+    world.do(world.of("counter.closed", 3))
+    ticket = world.arrive("A", "ordinary")
+    world.now += 2 * MIN
+    world.do(world.at("ticket.tagged", 0, ticket, segment="vip"))
+    world.look_until(world.now + MIN)
+    assert world.said == [(world.now + MIN, "raised", "idle:1")]
+    assert world.said == world.expected(world.now + MIN)
+
+
 def test_being_served_is_not_waiting() -> None:
     world = Watched({"A": (20 * MIN, 0, 0, 0), "B": (20 * MIN, 0, 0, 0)})
     ticket = world.arrive("A", "ordinary")

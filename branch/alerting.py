@@ -389,7 +389,7 @@ class Alerting:
                 ticket_table.c.number, ticket_table.c.service,
             )
             .join(ticket_table, ticket_table.c.id == rating_table.c.ticket)
-            .where(rating_table.c.event_id == event_id, rating_table.c.kind == "rating")
+            .where(rating_table.c.event_id == event_id)
         )  # fmt: skip
         with self._store.reading() as connection:
             row = connection.execute(query).one_or_none()

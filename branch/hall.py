@@ -18,7 +18,7 @@ from branch.hall_view import (
     HallView,
     ShownTicket,
 )
-from branch.queue import Engine, QueueTicket, TicketPhase
+from branch.queue import CounterState, Engine, QueueTicket, TicketPhase
 from branch.standards import Standards, standards_of
 from branch.store import Store
 from branch.view import CommandRefused
@@ -195,9 +195,13 @@ class Hall:
         self.alerting.take(alert, key, by)
 
     def open_counter(self, counter: int, key: str, by: str) -> None:
-        self._engine.counters[counter]  # KeyError
-        if not self._engine.done("counter.opened", counter, key):
-            self._desk.carry_out(counter, OpenCounter(teller=by), key)
+        state = self._engine.counters[counter].state
+        if self._engine.done("counter.opened", counter, key) or state is CounterState.OPEN:
+            return
+        if state is CounterState.PAUSED:
+            raise CommandRefused("paused", f"the teller of counter {counter} is on a break")
+        # Who opens it from the hall is not who will sit there.
+        self._desk.carry_out(counter, OpenCounter(), key)
 
     def close_counter(self, counter: int, key: str, by: str) -> None:
         self._engine.counters[counter]  # KeyError

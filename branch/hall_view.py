@@ -145,7 +145,7 @@ class HallDesk(Protocol):
         """I will go (unknown_alert)."""
 
     def open_counter(self, counter: int, key: str, by: str) -> None:
-        """Open it, elastic or not. Raises KeyError for no counter."""
+        """Open it, elastic or not (paused). Raises KeyError for no counter."""
 
     def close_counter(self, counter: int, key: str, by: str) -> None:
         """Close it (busy). Raises KeyError for no counter."""

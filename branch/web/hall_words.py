@@ -140,6 +140,7 @@ _TEXTS = {
     "refused.unknown_segment": ("没有这个客户类别。", "There is no such kind of customer."),
     "refused.unknown_service": ("没有这项业务。", "There is no such service."),
     "refused.no_number": ("今天的号已取完。", "No number is left today."),
+    "refused.paused": ("窗口的柜员在休息。", "The teller of this counter is on a break."),
     "refused.busy_counter": ("窗口还有客户，先办完。", "The counter still has a customer."),
 }
 REFUSED = (

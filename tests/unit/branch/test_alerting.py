@@ -10,7 +10,7 @@ from branch.alert_book import HOLD_MS
 from branch.errors import NotStored
 from branch.standards_config import StandardsConfig
 from sync.envelope import Event
-from sync.messages import encode
+from sync.messages import DeviceData, encode
 from sync.topics import EVT
 from sync.transport import Message
 from tests.unit.branch.bench import CONFIG, BranchBench, on_virtual_time, settle
@@ -293,6 +293,26 @@ async def test_a_word_that_did_not_come_back_is_published_again(tmp_path: Path) 
         await asyncio.sleep(3601)  # by now its message would have expired
         await bench.start()
         assert len(listener.words) == 2
+
+
+@on_virtual_time
+async def test_a_word_that_the_line_swallowed_goes_again_with_the_next_connect(
+    tmp_path: Path,
+) -> None:
+    async with hall(tmp_path) as (bench, listener):
+        alerting = bench.branch.hall.alerting
+        data = DeviceData(device="printer", kind="printer", state="fault", detail="paper_out")
+        accept(bench, bench.kiosk.stream.make("device.changed", data))
+        bench.transport.publish = lambda *_, **__: True  # type: ignore[method-assign]
+        alerting.look()  # handed over, and lost
+        del bench.transport.publish  # type: ignore[method-assign]
+        await settle()
+        assert (listener.words, alerting._spool.waiting) == ([], 1)
+        await bench.transport.stop()
+        await bench.transport.start()
+        await settle()
+        assert listener.said == [("raised", "device")]
+        assert alerting._spool.waiting == 0
 
 
 async def unhappy_offline(bench: BranchBench) -> None:

@@ -9,6 +9,7 @@ import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
 
+from branch.commands import PauseCounter
 from branch.hall import KEYS, SHOWN, _keep
 from branch.view import CommandRefused
 from branch.web.app import create_app
@@ -50,7 +51,10 @@ async def test_an_elastic_counter_is_opened_and_closed_from_the_hall(tmp_path: P
         for _ in range(2):
             desk.open_counter(5, "k1", "m-1")
         assert bench.branch.counter(5).window == "open"
-        assert bench.branch.engine.counters[5].teller == "m-1"
+        desk.open_counter(1, "k0", "m-1")  # it is open
+        await bench.branch.perform(1, PauseCounter(), "p1")
+        with refused("paused"):
+            desk.open_counter(1, "k0", "m-1")
         await bench.kiosk.tickets("A001")
         await bench.branch.call_next(5, "k2")
         with refused("busy"):

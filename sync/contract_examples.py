@@ -215,7 +215,8 @@ SESSION: tuple[msgspec.Struct, ...] = (
     ),
     m.CounterCommand(key="desk-1:17", counter=2, command=c.CallNext(), turn=41),
     m.CounterCommand(
-        key="desk-1:18", counter=2, command=c.Transfer(service="B", back=True, note="form signed"),
+        key="desk-1:18", counter=2,
+        command=c.Transfer(service="B", back=True, note="has the form"),
         expires_ms=BEGAN_MS + 71_000,
     ),
     m.CounterResult(

@@ -3,18 +3,37 @@
 import asyncio
 import inspect
 import json
+import random
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
-from branch.commands import AnyCommand, CallNext, Finish, Miss, OpenCounter, PauseCounter
-from branch.view import CommandRefused
+from branch.commands import (
+    AnyCommand,
+    CallNext,
+    CallTicket,
+    CloseCounter,
+    Finish,
+    Miss,
+    OpenCounter,
+    Park,
+    PauseCounter,
+    Postpone,
+    Recall,
+    Rejoin,
+    ServeNow,
+    Start,
+    TagTicket,
+    Transfer,
+    Unpark,
+)
+from branch.view import CommandRefused, UnknownCounter
 from sync.counter_messages import CounterCommand, CounterResult
-from sync.messages import decode, encode
+from sync.messages import UnknownEvent, decode, encode
 from sync.topics import COUNTER_CMD, COUNTER_RES, RES, Topic
 from sync.transport import Message
 from tests.unit.branch.bench import BranchBench, on_virtual_time, settle
@@ -158,7 +177,8 @@ async def test_what_comes_too_late_is_expired(bench: BranchBench, it: Commander)
 
 GOOD = {"type": "counter.command", "key": "k1", "counter": 2, "command": {"type": "call-next"}}
 WRONG: list[tuple[Any, str, str]] = [
-    (b"\xff\x00", "", "not JSON|not a CounterCommand"),
+    (b"\xff\x00", "", "not a command; .* no more is said"),
+    ({**GOOD, "command": {"type": "138 1234 5678"}}, "", "no more is said"),
     (b"[]", "", "Expected `object`"),
     ({**GOOD, "counter": "2"}, "k1", r"Expected `int`, got `str` - at `\$.counter`"),
     ({**GOOD, "command": {"type": "fly"}}, "k1", r"unknown \$.command.type.*call-next, "),
@@ -268,3 +288,104 @@ async def test_nobody_commands_where_the_configuration_says_so(
     it.transport.publish(COUNTER_CMD, CMD, encode(asked), response_topic=MINE)
     await settle()
     assert it.answers == []
+
+
+SCRIPT: list[tuple[int, AnyCommand]] = [
+    (2, CallNext()), (2, Recall()), (2, Start()),
+    (2, Transfer(service="B", counter=3, back=True, note="已填单")),
+    (3, CallNext()), (3, Finish()), (2, CallNext()), (2, Park(minutes=5, note="fills in a form")),
+    (2, Unpark(number="A001")), (2, Postpone(number="A002")), (2, Unpark(number="A002")),
+    (2, TagTicket(number="A003", segment="elderly")),
+    (2, CallTicket(number="A003", reason="frail")),
+    (2, Miss()), (2, Rejoin(number="A003")), (1, ServeNow(service="A")), (1, Finish()),
+    (1, PauseCounter(reason="break")), (1, OpenCounter(teller="t-1")), (1, CloseCounter()),
+    (1, CallNext()), (2, TagTicket(number="A001", segment="king")), (9, CallNext()),
+]  # fmt: skip
+
+
+@on_virtual_time
+async def test_every_command_does_the_same_by_either_way(tmp_path: Path) -> None:
+    told: dict[str, list[tuple[Any, ...]]] = {}
+    for way in ("http", "mqtt"):
+        (tmp_path / way).mkdir()
+        async with BranchBench(tmp_path / way) as bench:
+            commander = Commander(bench)
+            await commander.transport.start()
+            await bench.kiosk.tickets("A001", "A002", "A003")
+            answers: list[tuple[Any, ...]] = []
+            for number, (counter, command) in enumerate(SCRIPT):
+                await asyncio.sleep(30)  # recalls are 20 s apart
+                began_s = asyncio.get_running_loop().time()
+                if way == "mqtt":
+                    result = await commander.does(command, f"k{number}", counter)
+                    answers.append((result.code, result.message))
+                else:
+                    try:
+                        bench.branch.counter(counter)
+                        await bench.branch.perform(counter, command, f"k{number}")
+                        answers.append(("", ""))
+                    except CommandRefused as refused:
+                        answers.append((refused.code, str(refused)))
+                    except KeyError:
+                        known = bench.branch.counters()
+                        answers.append(("unknown_counter", str(UnknownCounter(counter, known))))
+                await asyncio.sleep(began_s + 1 - asyncio.get_running_loop().time())
+            kept = [
+                (event.__struct_config__.tag, _without_times(msgspec.to_builtins(event.data)))
+                for event in bench.store.events()
+                if event.src == "branch-1" and not isinstance(event, UnknownEvent)
+            ]
+            told[way] = [*answers, *kept]
+    assert told["mqtt"] == told["http"]
+    assert {type(command) for _, command in SCRIPT} == set(get_args(AnyCommand))
+    codes = [answer[0] for answer in told["mqtt"][: len(SCRIPT)]]
+    assert codes == [""] * 20 + ["not_open", "unknown_segment", "unknown_counter"]
+
+
+def _without_times(data: dict[str, Any]) -> dict[str, Any]:
+    """The message takes a moment that the call does not."""
+    return {key: value for key, value in data.items() if not key.endswith("_ms")}
+
+
+@with_commander
+async def test_whatever_comes_is_answered_once_and_stops_nothing(
+    bench: BranchBench, it: Commander
+) -> None:
+    chance = random.Random(7)
+    good = encode(CounterCommand(key="k", counter=2, command=Transfer(service="B", note="n")))
+    values: list[Any] = [None, -1, 2**70, 1.5, "", "é", [], {}, True, "x" * 300]
+    for number in range(300):
+        raw = bytearray(good)
+        if number % 3 == 0:
+            for _ in range(chance.randint(1, 6)):
+                raw[chance.randrange(len(raw))] = chance.randrange(256)
+        elif number % 3 == 1:
+            del raw[chance.randrange(len(raw)) :]
+        else:
+            table = json.loads(good)
+            inner = table["command"] if chance.random() < 0.5 else table
+            inner[chance.choice([*inner, "more"])] = chance.choice(values)
+            raw = bytearray(json.dumps(table).encode())
+        result = await it.send(bytes(raw))
+        assert result.ok or result.code, raw
+        assert result.ok or result.message, raw
+    await bench.kiosk.tickets("A001")
+    assert (await it.does(CallNext(), "after-all")).number == "A001"
+    assert bench.branch.ingest.counters.failed_handlers == 0
+
+
+@with_commander
+async def test_a_person_s_number_is_refused_and_not_repeated(
+    bench: BranchBench, it: Commander
+) -> None:
+    await bench.kiosk.tickets("A001")
+    key = "13812345678"
+    result = await it.does(CallNext(), key)
+    assert (result.code, result.key) == ("personal_data", "")
+    assert (await it.does(CallNext(), "k1")).ok
+    for note, code in (("Zhang San", "unknown_note"), ("张三", "unknown_note"), ("已填单", "")):
+        result = await it.does(Transfer(service="B", note=note), f"k-{len(it.answers)}")
+        assert result.code == code
+        assert "San" not in result.message
+    kept = [row for table in ("event", "command") for row in bench.rows(table)]
+    assert not any(key in str(row) or "张" in str(row) for row in kept)

@@ -30,6 +30,10 @@ in a new roll before the printer hears them, and its GS r would vouch for a slip
 fell out with the old roll. So the printer is told to name its faults by itself (GS a) behind the
 slip's ESC @, and a slip during which the paper ended is never PRINTED.
 
+A printer that lost its power in the middle and is back before the line has brought the rest would
+answer GS r for a slip without its middle. It needs a second to start and hears nothing in that
+time; native text is on the line for less. So give a slow line no raster.
+
 GS r answers carry no number, so the driver counts those it is owed: a late one does not confirm
 the next slip. (GS ( H would number them; too few printers know it.)
 """
@@ -174,6 +178,8 @@ class EscposPrinter:
             status, cause = await self._ask()
         if not cause and self._buffer is not _Buffer.EMPTY:
             cause = await self._settle()
+            if not cause:  # it took its time: somebody may be at the cover by now
+                status, cause = await self._ask()
         if not cause:
             self._note_paper(near_end=is_near_end(status))
         return cause
@@ -214,8 +220,11 @@ class EscposPrinter:
             if answer is None:
                 break
             answered += answer.kind is Kind.IN_ORDER
-        if not answered:
-            return "silent"
+        if self._owed:
+            # A printer that stopped meanwhile still owes them: they must not confirm a later slip.
+            _, cause = await self._ask()
+            if cause or not answered:
+                return cause or "silent"
         # Answers that a power cut or an interrupted write swallowed are not owed any more.
         self._owed = 0
         self._buffer = _Buffer.EMPTY

@@ -324,8 +324,11 @@ class Hall:
         """Stay broken for a while, then be mended."""
         if planned.fault == "unplugged":
             await self._port.unplug()
-        mended = START_S if planned.fault == "power_cut" else MENDED_S[planned.mended]
-        await asyncio.sleep(self._chance.uniform(*mended))
+        off_s = self._chance.uniform(*MENDED_S[planned.mended])
+        if planned.fault in ("power_cut", "switched_off"):
+            start_s = self._chance.uniform(*START_S)
+            off_s = start_s if planned.fault == "power_cut" else off_s + start_s
+        await asyncio.sleep(off_s)
         sim = self._sim
         self._off()
         match planned.fault:

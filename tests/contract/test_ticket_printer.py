@@ -12,6 +12,7 @@ from hal.api import ByteLink, Health, HealthState, Paper, PrintResult, Qr, Slip,
 from hal.drivers.escpos import EscposPrinter
 from hal.errors import LinkUnavailable
 from hal.link import link_to, memory_pair
+from hal.sim.escpos import Step
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import MemoryPrinter, Port, PtyPrinter, TcpPrinter
 
@@ -197,6 +198,34 @@ async def test_a_printer_that_cannot_clear_never_confirms_the_wrong_slip(plug: P
     assert rig.pieces()[-1] == ("A003", True)
     for piece in rig.sim.slips:
         assert all(piece.number in line for line in piece.lines)
+
+
+class OpenedAfterAnAnswer(SimPrinter):
+    """Somebody opens the cover just when the first GS r after ``armed`` was answered."""
+
+    armed = False
+
+    def _take(self, step: Step) -> None:
+        super()._take(step)
+        if self.armed and step.ask is not None:
+            self.armed = False
+            self.open_cover()
+
+
+async def test_a_cover_opened_while_old_slips_are_settled_is_seen_and_confirms_nothing(plug: Plug):
+    sim = OpenedAfterAnAnswer(clears=False)
+    rig = await plug(sim)
+    sim.jam_cutter()
+    assert await rig.printer.print_slip(slip("A001")) == PrintResult(Paper.UNKNOWN, "cutter")
+    sim.armed = True
+    sim.free_cutter()
+    health = await rig.printer.check()
+    while health.detail == "cutter":  # the first question finds the error, and clears it
+        health = await rig.printer.check()
+    assert (health.state, health.detail) == (HealthState.FAULT, "cover_open")
+    sim.close_cover()
+    sim.jam_cutter()  # the answer that was owed must not vouch for this one
+    assert (await rig.printer.print_slip(slip("A002"))).paper is not Paper.PRINTED
 
 
 async def test_unplugged_is_unavailable_until_plugged_in_again(rig: Rig):

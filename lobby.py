@@ -61,6 +61,7 @@ def lobby(
       lobby replay day.csv --counters 9    a recorded day through the same programs
       lobby bench                          figures against their anchors
       lobby prove kills                    what survives when programs are killed
+      lobby doctor --config kiosk.toml     what is broken here, and what to do
       lobby contract --out contract        the feed, for other programs
       lobby flash list                     pads at this machine's ports
     """
@@ -404,6 +405,49 @@ def prove(
         report_file=report,
     )
     raise typer.Exit(status)
+
+
+@app.command()
+def doctor(
+    config: ConfigFile,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False,
+) -> None:
+    """Look at everything a kiosk or a branch server needs, and say what to do.
+
+    Exit status 0 if all works, 1 if something does not. A kiosk that runs is not disturbed.
+
+    \b
+    Examples:
+      lobby doctor --config /etc/lobby/kiosk.toml
+      lobby doctor --config /etc/lobby/branch.toml --json
+    """
+    import asyncio
+    import json
+    import tomllib
+
+    from sync.checks import status_of, table
+    from sync.logs import configure_logging
+
+    configure_logging(quiet=True)
+    try:
+        is_branch = "counters" in tomllib.loads(config.read_text("utf-8"))
+    except (OSError, ValueError):
+        is_branch = False  # whoever reads it next says what is wrong with it
+    if is_branch:
+        from branch.doctor import examine
+    else:
+        from kiosk.doctor import examine
+    checks = asyncio.run(examine(config))
+    if as_json:
+        rows = [
+            {"name": c.name, "grade": c.grade.value, "found": c.found, "remedy": c.remedy}
+            for c in checks
+        ]
+        told = {"config": str(config), "ok": not status_of(checks), "checks": rows}
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+    else:
+        typer.echo(table(checks))
+    raise typer.Exit(status_of(checks))
 
 
 @app.command()

@@ -7,6 +7,7 @@ from datetime import datetime
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.view import (
+    CONTROL_PERSON,
     AccessView,
     Header,
     HomeView,
@@ -70,13 +71,8 @@ def person_letter(config: KioskConfig) -> str:
     return next((service.letter for service in config.services if service.priority), "")
 
 
-def tile_of(
-    service: ServiceConfig,
-    waits: Mapping[str, Wait],
-    full: Collection[str],
-    joining: Mapping[str, str],
-) -> ServiceTile:
-    """The service as the first screen shows it."""
+def tile_of(service: ServiceConfig, waits: Mapping[str, Wait], closed: str) -> ServiceTile:
+    """The service as the first screen shows it; ``closed``: why it gives no number, or ""."""
     short = {"zh_CN": service.short_zh, "en": service.short_en}
     return ServiceTile(
         service.letter,
@@ -85,7 +81,7 @@ def tile_of(
         waits.get(service.letter, Wait()),
         service.priority,
         short={language: name for language, name in short.items() if name},
-        closed=closed_because(service, full, joining),
+        closed=closed,
     )
 
 
@@ -144,10 +140,13 @@ def present(
         whole_s = visit.whole_s
         return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
     if visit.ticket is None or on_paper is None:
-        tiles = [tile_of(service, waits, full, joining or {}) for service in config.services]
+        tiles = [
+            tile_of(service, waits, closed_because(service, full, joining or {}))
+            for service in config.services
+        ]
         if visit.phase is Phase.ACCESS:
             sample = next((tile for tile in tiles if not tile.priority), tiles[0])
-            has_person = bool(visit.person)
+            has_person = any(tile.priority and not tile.closed for tile in tiles)
             return AccessView(visit.language, top, visit.chosen, sample, has_person, visit.modes)
         modes = visit.modes
         if modes.simple and visit.everything:
@@ -200,7 +199,8 @@ def lets_nobody_join(
 ) -> bool:
     """Whether the control is a service's and the branch gives no ticket of it now."""
     letter = control.removeprefix(SERVICE_PREFIX)
-    service = next((s for s in services if s.letter == letter), None)
+    is_person = control == CONTROL_PERSON
+    service = next((s for s in services if s.letter == letter or (is_person and s.priority)), None)
     return bool(service and closed_because(service, (), joining))
 
 

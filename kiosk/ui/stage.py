@@ -65,27 +65,28 @@ class Stage(App):
         """Draw ``view`` with the next frame."""
         if view == self._view:
             return
+        self._lay(view.behind if isinstance(view, IdleView) else view)
+        over: Page | None = None
         if isinstance(view, IdleView):
-            self.show(view.behind)
-        page = self._built(page_name(view), view.modes)
-        page.update(view)
-        if isinstance(view, IdleView):
-            self._cover(page)
-            self._view = view
-            self._changed = True
-            return
-        self._cover(None)
-        if page is not self._page:
-            if self._page is not None:
-                self._page.leave()
-                self._root.remove_widget(self._page)
-            self._page = page
-            self._root.add_widget(page)
-            self._forget(view.modes)
+            over = self._built(page_name(view), view.modes)
+            over.update(view)
+        self._cover(over)
         self._view = view
         self._changed = True
         # A change that draws the same pixels still gets its frame, so that a reader sees it.
         Window.canvas.ask_update()
+
+    def _lay(self, view: View) -> None:
+        page = self._built(page_name(view), view.modes)
+        page.update(view)
+        if page is self._page:
+            return
+        if self._page is not None:
+            self._page.leave()
+            self._root.remove_widget(self._page)
+        self._page = page
+        self._root.add_widget(page, index=len(self._root.children))
+        self._forget(view.modes)
 
     def _cover(self, page: Page | None) -> None:
         """Lay ``page`` over the one that is shown, or take it away."""

@@ -56,11 +56,27 @@ def test_nothing_behind_the_warning_reacts_and_one_touch_stays(kiosk):
 def test_a_touch_that_is_down_when_the_warning_comes_does_not_act(kiosk):
     screen = kiosk.show(views.home("en"))
     kiosk.rested()
-    x, y = middle(_by_id(screen)["service.A"]["rect"])
+    x, y, width, height = _by_id(screen)["service.P"]["rect"]
+    face = (x + width // 2, y + 3)
+    up = kiosk.picture().getpixel(face)
     with kiosk.another_bench() as finger:
-        finger.send(op="tap", x=x, y=y, hold_ms=400)
-        kiosk.show(views.idle("en", 20))
+        finger.send(op="tap", x=x + 60, y=y + height - 20, hold_ms=1000)
+        kiosk.picture_when(lambda image: image.getpixel(face) != up)
+        kiosk.order(**kiosk.viewed(views.idle("en", 20)))
         assert finger.answer()["control"] is None
+
+
+def test_a_touch_on_the_warning_outlasts_its_seconds(kiosk):
+    screen = kiosk.show(views.idle("en", 20))
+    kiosk.rested()
+    x, y, width, height = _by_id(screen)["stay"]["rect"]
+    face = (x + width // 2, y + 3)
+    up = kiosk.picture().getpixel(face)
+    with kiosk.another_bench() as finger:
+        finger.send(op="tap", x=x + 40, y=y + height // 2, hold_ms=1000)
+        kiosk.picture_when(lambda image: image.getpixel(face) != up)
+        kiosk.order(**kiosk.viewed(views.idle("en", 19)))
+        assert finger.answer()["control"] == "stay"
 
 
 def test_white_on_black_and_back(kiosk):

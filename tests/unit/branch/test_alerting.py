@@ -305,7 +305,7 @@ async def test_a_word_that_the_line_swallowed_goes_again_with_the_next_connect(
         accept(bench, bench.kiosk.stream.make("device.changed", data))
         bench.transport.publish = lambda *_, **__: True  # type: ignore[method-assign]
         alerting.look()  # handed over, and lost
-        del bench.transport.publish  # type: ignore[method-assign]
+        del bench.transport.publish
         await settle()
         assert (listener.words, alerting._spool.waiting) == ([], 1)
         await bench.transport.stop()

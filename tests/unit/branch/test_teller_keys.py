@@ -232,7 +232,9 @@ async def test_a_paused_counter_calls_nobody_and_finishes_its_customer(tmp_path:
             assert (
                 await bench.branch.perform(1, OpenCounter(), "again")
             ).state is CounterState.FREE
-        assert (await bench.branch.call_next(1, "page")).number == "A002"
+        with pytest.raises(CommandRefused, match="paused"):
+            await bench.branch.call_next(1, "page")  # a repeat has the first one's answer
+        assert (await bench.branch.call_next(1, "new")).number == "A002"
         await bench.branch.perform(2, PauseCounter(), "p")
         await bench.branch.perform(2, PauseCounter(), "p2")
         assert bench.ledger()[4:] == ["counter.opened", CALLED, "counter.paused"]

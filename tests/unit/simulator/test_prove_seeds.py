@@ -43,7 +43,7 @@ def test_some_seeds_are_clean(tmp_path: Path) -> None:
     options = ProveOptions(CLEAN, CLEAN_FROM, tmp_path)
     proof = seeds.run(options, said.append)
     assert proof.clean, proof.violations
-    assert said == []
+    assert all(line.endswith(" 0 violations") for line in said), said  # a slow machine says more
     assert (proof.rounds, proof.details["seeds_violated"]) == (CLEAN, 0)
     # The faults did happen, or a clean result says nothing.
     for fault in FAULTS:

@@ -341,7 +341,10 @@ def bench(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
     short: Annotated[
-        bool, typer.Option(help="Of calling only the full hall, in less than a minute.")
+        bool, typer.Option("--short", help="Of calling only the full hall, within a minute.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Exit status 1 where a target is missed.")
     ] = False,
     report: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write the table (JSON) there.")
@@ -353,11 +356,13 @@ def bench(
     Examples:
       lobby bench
       lobby bench ticket --json
-      lobby bench calling --short
+      lobby bench calling --short --check
     """
     from simulator.cli import run_bench
 
-    raise typer.Exit(run_bench(cases or [], as_json=as_json, report_file=report, short=short))
+    raise typer.Exit(
+        run_bench(cases or [], as_json=as_json, report_file=report, short=short, check=check)
+    )
 
 
 @app.command()

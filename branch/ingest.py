@@ -28,7 +28,6 @@ from sync.messages import (
     AppliedConfig,
     Ask,
     CommandResult,
-    CounterResult,
     Hello,
     LastNumber,
     State,
@@ -99,6 +98,8 @@ class Pace:
     window: int = WINDOW
     rate_per_s: int = 0
 
+
+_OWN_ANSWER = b'{"type":"counter.result",'
 
 _Batches = list[tuple[str, Message, list[bytes]]]
 _Taken = tuple[dict[str, Accepted], list[AnyEvent | UnknownEvent], list[str]]
@@ -172,8 +173,8 @@ class Ingest:
             kind = message.topic.rsplit("/", 1)[-1]
             if node is None:
                 message.done()
-            elif node == self.own_node and kind == "res":
-                message.done()  # our own answer to a command
+            elif kind == "res" and message.payload.startswith(_OWN_ANSWER):
+                message.done()  # to whoever commanded a counter: our own word, heard again
             elif node == self.own_node and not (kind == "cmd" and self.command):
                 self._bad(message, BadMessage(f"{node!r} is this server; a device took its name"))
                 message.done()
@@ -336,12 +337,7 @@ class Ingest:
             elif kind == "cmd" and self.command is not None:
                 self.command(message)
             elif kind == "res":
-                result: CommandResult | CounterResult = decode(
-                    message.payload,
-                    CommandResult | CounterResult,  # type: ignore[arg-type]
-                )
-                if isinstance(result, CommandResult):  # the other is our own, to whoever asked
-                    self.result(result)
+                self.result(decode(message.payload, CommandResult))
             elif kind == "applied" and self.applied is not None:
                 self.applied(node, decode(message.payload, AppliedConfig))
             elif kind == "ask" and self.ask is not None:

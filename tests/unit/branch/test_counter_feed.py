@@ -387,5 +387,6 @@ async def test_a_person_s_number_is_refused_and_not_repeated(
         result = await it.does(Transfer(service="B", note=note), f"k-{len(it.answers)}")
         assert result.code == code
         assert "San" not in result.message
+    assert bench.branch.ingest.counters.bad_messages == 0, "its own answers, in Chinese too"
     kept = [row for table in ("event", "command") for row in bench.rows(table)]
     assert not any(key in str(row) or "张" in str(row) for row in kept)

@@ -60,6 +60,7 @@ def counter_view(
         promise_min=engine.discipline.promise_min,
         earlier_ms=ticket.served_ms if ticket else 0,
         returns_to=ticket.return_to if ticket else 0,
+        teller=slot.teller,
         then_zh=then.zh if then else "",
         then_en=then.en if then else "",
     )

@@ -104,6 +104,7 @@ class CounterView:
     promise_min: float = 0.0  # the longest wait that is promised, 0: none
     earlier_ms: int = 0  # what earlier parts of the visit have taken
     returns_to: int = 0  # the counter where the visit goes on
+    teller: str = ""  # who opened the counter: a pseudonym
     then_zh: str = ""  # the visit's next service
     then_en: str = ""
 

@@ -1,15 +1,16 @@
 """The HTTP API: the board, the counters, the tellers' commands. Errors are Problem, in JSON."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-from litestar import Router, get, post
+from litestar import Request, Router, get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, PathParameter
 
 from branch.view import BoardView, Branch, CounterView, UnknownCounter as UnknownCounter
+from branch.web.person import seated
 from sync.counter_messages import KEY_EXPECTED as KEY_EXPECTED, KEY_LENGTH as KEY_LENGTH
 
 KEY_HEADER = "Idempotency-Key"
@@ -98,9 +99,15 @@ def api_routes(branch: Branch) -> Router:
             responses={400: BAD_KEY, 404: UNKNOWN, 409: REFUSED, 503: NOT_STORED},
         )
         async def handler(
-            counter: CounterNumber, idempotency_key: IdempotencyKey, turn: Turn = None
+            counter: CounterNumber,
+            idempotency_key: IdempotencyKey,
+            request: Request[Any, Any, Any],
+            turn: Turn = None,
         ) -> CounterView:
-            return await perform(known_counter(branch, counter), idempotency_key, turn)
+            known_counter(branch, counter)
+            if action == "call-next":
+                turn = await seated(branch, request, counter, idempotency_key, turn)
+            return await perform(counter, idempotency_key, turn)
 
         return handler
 

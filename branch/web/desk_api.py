@@ -34,7 +34,7 @@ from branch.web.api import (
     Turn,
     known_counter,
 )
-from branch.web.person import signed
+from branch.web.person import seated, signed
 
 _REFUSED = ResponseSpec(
     Problem,
@@ -57,6 +57,7 @@ _COMMANDS: dict[type[Command], str] = {
     PauseCounter: "Call nobody for a while",
     CloseCounter: "Close the counter",
 }
+_BRING_A_CUSTOMER = (CallTicket, ServeNow)
 
 
 def desk_routes(branch: Branch) -> Router:
@@ -77,8 +78,10 @@ def _route(branch: Branch, kind: type[Command], summary: str) -> HTTPRouteHandle
         request: Request[Any, Any, Any],
         turn: Turn = None,
     ) -> CounterView:
-        command = signed(data, request)
-        return await branch.perform(known_counter(branch, counter), command, idempotency_key, turn)
+        command, number = signed(data, request), known_counter(branch, counter)
+        if kind in _BRING_A_CUSTOMER:
+            turn = await seated(branch, request, number, idempotency_key, turn)
+        return await branch.perform(number, command, idempotency_key, turn)
 
     return post(
         f"/{name}",

@@ -100,7 +100,7 @@ async def test_the_page_s_keys_work_with_the_token(site: Site) -> None:
     await settled(page)
     await page.keyboard.press("F9")
     await see(page, "[data-text=number]", "A035")
-    assert [name for name, *_ in site.branch.commands_done] == ["call_next"]
+    assert [name for name, *_ in site.branch.commands_done][-1] == "call_next"
 
 
 async def test_a_session_that_is_over_leads_to_the_sign_in_and_back(

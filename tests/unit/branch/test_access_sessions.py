@@ -19,8 +19,9 @@ from branch.access.config import AccessConfig
 from branch.access.passwords import Passwords, csrf_of
 from branch.access.roles import Role, local_path
 from branch.web.sign_in import CSRF_HEADER
+from sync.messages import decode_event
 from tests.unit.branch.access_house import CHEAP, SECRET, House, house
-from tests.unit.branch.bench import BranchBench
+from tests.unit.branch.bench import BranchBench, settle
 
 Client = AsyncTestClient[Litestar]
 KEY = {"Idempotency-Key": "k"}
@@ -134,6 +135,55 @@ async def test_the_server_says_who_opens_a_counter(tmp_path: Path) -> None:
             assert there.people[Role.TELLER].id in raw.decode()
             assert "somebody-else" not in raw.decode()
             assert "teller-1" not in raw.decode()
+
+
+async def test_a_teller_who_finds_a_counter_open_works_under_the_own_id(tmp_path: Path) -> None:
+    bench = BranchBench(tmp_path)
+    async with bench:
+        for number in ("A001", "A002", "A003"):
+            bench.kiosk.stream.printed(bench.kiosk.stream.issued(number).id)
+        bench.kiosk.send()
+        await settle()
+        with house(tmp_path, branch=bench.branch) as there:
+            hashed = there.passwords.hash(SECRET)
+            other = there.accounts.add("teller-2", Role.TELLER, hashed, 0)
+            tellers = {
+                there.people[Role.TELLER].id: there.browser(Role.TELLER),
+                other.id: {"Authorization": f"Bearer {there.accounts.add_program('teller-2', 0)}"},
+            }
+            async with AsyncTestClient(there.app) as client:
+
+                async def does(who: str, action: str, key: str, turn: int | None = None) -> Any:
+                    headers = {**tellers[who], "Idempotency-Key": key}
+                    if turn is not None:
+                        headers["Counter-Turn"] = str(turn)
+                    return await client.post(f"/api/counters/1/{action}", headers=headers)
+
+                first, second = tellers
+                assert (await does(first, "call-next", "a", turn=0)).json()["number"] == "A001"
+                again = await does(first, "call-next", "a", turn=0)  # its answer was lost
+                assert again.json()["number"] == "A001"
+                assert (await does(second, "start", "b")).status_code == 200  # not hers: helps out
+                assert (await does(first, "finish", "c")).status_code == 200
+                stale = await does(second, "call-next", "d", turn=0)
+                assert stale.json()["code"] == "expired"
+                assert (await does(second, "call-next", "e")).json()["number"] == "A002"
+                assert (await does(second, "finish", "f")).status_code == 200
+                manager = {**there.browser(Role.MANAGER), "Idempotency-Key": "g"}
+                answer = await client.post("/api/counters/1/call-next", headers=manager)
+                assert answer.json()["teller"] == second
+                headers = {**manager, "Idempotency-Key": "h"}
+                await client.post("/api/counters/1/finish", headers=headers)
+                headers = {**headers, "Idempotency-Key": "i"}
+                await client.post("/api/counters/1/pause", json={}, headers=headers)
+                paused = await does(first, "call-next", "j")
+                assert paused.json()["code"] == "paused"
+        opened = [
+            decode_event(raw).data.teller  # type: ignore[union-attr]
+            for (raw,) in bench.rows("event WHERE type = 'counter.opened' ORDER BY seq", "raw")
+        ]
+        assert opened == [first, second]
+        assert bench.ledger()[:3] == ["counter.opened", "ticket.called", "service.started"]
 
 
 async def test_failures_slow_an_account_down(there: House, client: Client) -> None:

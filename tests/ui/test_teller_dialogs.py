@@ -198,6 +198,34 @@ async def test_a_double_press_in_a_dialog_is_one_command(site: Site) -> None:
     assert len({key for _, key in site.branch.commands}) == 2
 
 
+async def test_while_a_command_is_under_way_no_other_is_sent(site: Site) -> None:
+    page = await site.open("/counter/2", DESK)
+    sent: list[str] = []
+    answer = asyncio.Event()
+
+    async def slow(route: Route) -> None:
+        sent.append(route.request.url.rsplit("/", 1)[1])
+        await answer.wait()
+        await route.continue_()
+
+    await page.route("**/api/counters/**", slow)
+    await ask(page, "park")
+    for _ in range(3):
+        await page.keyboard.press("Enter")
+    await page.click("#ask-park .primary", force=True)
+    await page.keyboard.press("Escape")  # the dialog goes, the command stays
+    await closed(page)
+    for key in ("F6", "Enter", "F9"):
+        await page.keyboard.press(key)
+    assert await page.locator("dialog[open]").count() == 0
+    assert sent == ["park"]
+    answer.set()
+    await see(page, "#done", "B017 已暂存。")
+    await settled(page)
+    assert sent == ["park"]
+    assert [name for name, _, _ in site.branch.commands_done] == ["park"]
+
+
 async def test_an_unanswered_command_keeps_its_key_until_it_is_another_intent(site: Site) -> None:
     page = await site.open("/counter/2", DESK)
     keys: list[str] = []
@@ -327,6 +355,17 @@ CLIPPED = """(root) => {
   }
   return wrong;
 }"""
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+@pytest.mark.parametrize("size", [(768, 1024), (1024, 768), (1280, 800), (1920, 1080)])
+async def test_the_longest_number_fits_every_screen(
+    site: Site, size: tuple[int, int], lang: str
+) -> None:
+    site.branch.windows[2] = Window(CounterState.CALLING, "A1042", 3, reason="appointment")
+    page = await site.open(f"/counter/2?lang={lang}", {"width": size[0], "height": size[1]})
+    assert await page.evaluate(CLIPPED, "body") == []
+    assert await width(page) == size[0]
 
 
 @pytest.mark.parametrize("lang", ["zh", "en"])

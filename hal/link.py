@@ -2,7 +2,7 @@
 
 An address says which one: ``serial:/dev/ttyUSB0?baud=115200`` or ``tcp://192.0.2.7:9100``. A pad's
 may be ``rs485:/dev/ttyUSB0?baud=115200#5``: the bus at that port, the pad with address 5 on it. A
-card reader that types has ``evdev:/dev/input/by-id/NAME``.
+USB printer has ``usb:/dev/usb/lp0``, a card reader that types has ``evdev:/dev/input/by-id/NAME``.
 """
 
 import asyncio
@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 DEFAULT_BAUD = 115_200
+FILES = {"evdev": "/dev/input/by-id/NAME", "usb": "/dev/usb/lpN"}
+"""Schemes that name a device file and nothing else."""
 BAUD_RANGE = range(300, 4_000_001)
 """From the slowest printer still sold to the fastest the Linux serial layer knows."""
 BUS_ADDRESSES = range(1, 32)
@@ -85,10 +87,10 @@ def parse_address(text: str) -> Address:
         if not is_number or int(baud_text) not in BAUD_RANGE:
             raise ValueError(f"{text!r}: baud must be a whole number from 300 to 4000000")
         return Address(parts.scheme, parts.path, baud=int(baud_text), station=station)
-    if parts.scheme == "evdev":
+    if parts.scheme in FILES:
         if not parts.path.startswith("/") or parts.query or parts.fragment:
-            raise ValueError(f"{text!r}: expected evdev:/dev/input/by-id/NAME, nothing else")
-        return Address("evdev", parts.path)
+            raise ValueError(f"{text!r}: expected {parts.scheme}:{FILES[parts.scheme]}")
+        return Address(parts.scheme, parts.path)
     if parts.scheme == "tcp":
         try:
             port = parts.port
@@ -109,9 +111,12 @@ def link_to(text: str) -> ByteLink:
 
 class Descriptor:
     """A non-blocking file descriptor as a byte stream. One reader and one writer at a time.
+    ``ends_empty``: no bytes mean that the far end hung up.
 
     It does not own the descriptor: call :meth:`release` first, then close what is behind it.
     """
+
+    ends_empty = True
 
     def __init__(self, fd: int, name: str) -> None:
         self._fd = fd
@@ -132,7 +137,7 @@ class Descriptor:
                 continue
             except OSError as error:
                 raise LinkLost(f"{self._name}: {error}") from error
-            if not data:
+            if not data and self.ends_empty:
                 raise LinkLost(f"{self._name}: the far end hung up")
             return data
 

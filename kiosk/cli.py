@@ -110,7 +110,9 @@ def build_devices(
     """
     buses = buses or Buses(config)
     printer: TicketPrinter = backend("printer", config.printer.backend)(
-        link_to(config.printer.address), name="printer"
+        link_to(config.printer.address),
+        name="printer",
+        profile=backend("printer_profile", config.printer.profile),
     )
     pads: dict[int, RatingPad] = {}
     callers: dict[int, CallerPad] = {}

@@ -72,10 +72,13 @@ class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The slip printer: a backend of the hardware registry and its address."""
+    """The slip printer: a backend of the hardware registry, its address, and what it is: paper
+    of 80 or 58 mm, with characters of its own (generic, tm-t88) or drawn dot by dot (raster).
+    """
 
     address: str
     backend: str = "escpos"
+    profile: str = "generic-80"
 
 
 class CardReaderConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -323,6 +326,12 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
         if device.backend not in BACKENDS[kind]:
             known = " or ".join(sorted(BACKENDS[kind]))
             refuse(f"{key}.backend", f"{device.backend!r}; expected {known}")
+    profiles = BACKENDS["printer_profile"]
+    if config.printer.profile not in profiles:
+        refuse(
+            "printer.profile",
+            f"{config.printer.profile!r}; expected {' or '.join(sorted(profiles))}",
+        )
     check_places({key: device.address for key, (_, device) in devices.items()}, refuse)
 
 

@@ -28,6 +28,8 @@ def check_places(addresses: dict[str, str], refuse: Refuse) -> None:
         types = address.scheme == "evdev"
         if types and key != "card_reader":
             refuse(f"{key}.address", f"{text!r}; only a card reader of the kind hid is a keyboard")
+        if address.scheme == "usb" and key != "printer":
+            refuse(f"{key}.address", f"{text!r}; only a printer stands there")
         if on_bus and not key.startswith("pads["):
             refuse(f"{key}.address", f"{text!r}; only pads stand on a bus, give it a port")
         place = f"{address.target}:{address.port}#{address.station}"

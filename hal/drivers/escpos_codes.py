@@ -55,11 +55,14 @@ _IDEOGRAPHIC_SPACE = "\u3000"
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What differs between printers: dots across, white kept at both sides, dots to the inch."""
+    """What differs between printers: dots across, white kept at both sides, dots to the inch;
+    ``raster``: it has no GB18030 characters or no QR code, so all is drawn dot by dot.
+    """
 
     dots_wide: int = 576
     margin_dots: int = 24
     dpi: int = 203
+    raster: bool = False
 
     @property
     def columns(self) -> int:
@@ -69,6 +72,10 @@ class Profile:
 
 PAPER_80 = Profile()
 PAPER_58 = Profile(dots_wide=384, margin_dots=0)
+TM_T88 = Profile(dots_wide=512, margin_dots=4, dpi=180)
+"""Epson TM-T88IV and later, Chinese model: 72.2 mm of paper at 180 dpi."""
+RASTER_80 = Profile(raster=True)
+RASTER_58 = Profile(dots_wide=384, margin_dots=0, raster=True)
 
 
 def cells(text: str) -> int:
@@ -107,7 +114,7 @@ def encode(slip: Slip, profile: Profile = PAPER_80, *, opening: bytes = b"") -> 
     """All bytes of ``slip``, from ESC @ to the cut; ``opening`` are commands behind ESC @. Raises
     ValueError for unprintable text.
     """
-    out = _Output(profile, opening)
+    out = _output(profile, opening)
     for item in slip.items:
         match item:
             case Text():
@@ -124,6 +131,14 @@ def encode(slip: Slip, profile: Profile = PAPER_80, *, opening: bytes = b"") -> 
             case Qr():
                 out.qr(item)
     return out.finish()
+
+
+def _output(profile: Profile, opening: bytes) -> "Output":
+    if not profile.raster:
+        return Output(profile, opening)
+    from hal.drivers.escpos_raster import RasterOutput  # Pillow, only where it is needed
+
+    return RasterOutput(profile, opening)
 
 
 Spans = list[tuple[str, bool]]  # text and whether it is bold
@@ -166,11 +181,11 @@ def _pieces(text: str) -> Iterator[str]:
         yield piece
 
 
-class _Output:
+class Output:
     """Collects bytes and sends a setting only when it changes."""
 
-    def __init__(self, profile: Profile, opening: bytes) -> None:
-        self._profile = profile
+    def __init__(self, profile: Profile, opening: bytes, *, margins: bool = True) -> None:
+        self.profile = profile
         self._size = (1, 1)
         self._bold = False
         self._align = Align.LEFT
@@ -179,12 +194,13 @@ class _Output:
         self._bytes = bytearray(INITIALISE + opening + KANJI_OFF)
         # One motion unit is one dot, whatever the printer's own default is.
         self._bytes += b"\x1dP" + bytes([profile.dpi, profile.dpi])
-        self._bytes += b"\x1dL" + profile.margin_dots.to_bytes(2, "little")
-        self._bytes += b"\x1dW" + width.to_bytes(2, "little")
+        if margins:
+            self._bytes += b"\x1dL" + profile.margin_dots.to_bytes(2, "little")
+            self._bytes += b"\x1dW" + width.to_bytes(2, "little")
 
     def line(self, spans: Spans, size: tuple[int, int], align: Align) -> None:
-        width = _in_range(size[0], 1, 8, "width")
-        height = _in_range(size[1], 1, 8, "height")
+        """One line that fits."""
+        width, height = self.checked(size)
         self._place(align)
         self._space(height)
         if (width, height) != self._size:
@@ -198,15 +214,14 @@ class _Output:
         self._bytes += b"\n"
 
     def feed(self, lines: int) -> None:
-        if _in_range(lines, 0, FEED_LIMIT, "Feed.lines"):
+        """Blank lines."""
+        if self.checked_feed(lines):
             self._space(1)
             self._bytes += b"\x1bd" + bytes([lines])
 
     def qr(self, qr: Qr) -> None:
-        data = _qr_data(qr.text)
-        modules = next(21 + 4 * v for v, room in enumerate(QR_CAPACITY_M) if len(data) <= room)
-        width = self._profile.dots_wide - 2 * self._profile.margin_dots
-        module_dots = min(_in_range(qr.module_dots, 1, 16, "Qr.module_dots"), width // modules)
+        """A QR code with its quiet zone."""
+        data, _, module_dots = self.fitting_qr(qr)
         self._place(Align.CENTRE)
         white = b"\x1bJ" + bytes([QUIET_ZONE_MODULES * module_dots])
         self._bytes += (
@@ -223,8 +238,44 @@ class _Output:
             + white
         )
 
+    def add(self, data: bytes) -> None:
+        """Bytes as they are."""
+        self._bytes += data
+
     def finish(self) -> bytes:
+        """Everything, with the cut."""
         return bytes(self._bytes + FEED_AND_CUT)
+
+    # --- what all ways of drawing have in common ---------------------------------------------
+
+    def fitting_qr(self, qr: Qr) -> tuple[bytes, int, int]:
+        """The code's data, its modules across and the dots of one, so that it fits the paper."""
+        data = _qr_data(qr.text)
+        modules = next(21 + 4 * v for v, room in enumerate(QR_CAPACITY_M) if len(data) <= room)
+        width = self.profile.dots_wide - 2 * self.profile.margin_dots
+        module_dots = min(_in_range(qr.module_dots, 1, 16, "Qr.module_dots"), width // modules)
+        return data, modules, module_dots
+
+    @staticmethod
+    def checked(size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height. Raises ValueError."""
+        return _in_range(size[0], 1, 8, "width"), _in_range(size[1], 1, 8, "height")
+
+    @staticmethod
+    def checked_feed(lines: int) -> int:
+        """Lines of a feed. Raises ValueError."""
+        return _in_range(lines, 0, FEED_LIMIT, "Feed.lines")
+
+    @staticmethod
+    def plain(text: str) -> str:
+        """The text itself. Raises ValueError for one that cannot be printed."""
+        _encode_text(text)
+        return text
+
+    @staticmethod
+    def gap_below(height: int) -> int:
+        """Dots of white below a line."""
+        return LINE_GAP_SMALL_DOTS if height == 1 else LINE_GAP_LARGE_DOTS
 
     def _place(self, align: Align) -> None:
         if align is not self._align:
@@ -232,8 +283,7 @@ class _Output:
             self._bytes += b"\x1ba" + bytes([align is Align.CENTRE])
 
     def _space(self, height: int) -> None:
-        white = LINE_GAP_SMALL_DOTS if height == 1 else LINE_GAP_LARGE_DOTS
-        gap = height * FONT_DOTS + white
+        gap = height * FONT_DOTS + self.gap_below(height)
         if gap != self._gap:
             self._gap = gap
             self._bytes += b"\x1b3" + bytes([gap])

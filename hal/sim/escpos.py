@@ -7,7 +7,8 @@ not all come yet; it never decides on half a command, so any splitting gives the
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hal.sim.paper import GLYPH_DOTS, Cell, QrMark, TextLine, qr_modules
+from hal.glyphs import GLYPH_DOTS
+from hal.sim.paper import Cell, QrMark, RasterMark, TextLine, qr_modules
 
 LF, CR, NUL = 0x0A, 0x0D, 0x00
 ESC, FS, GS = 0x1B, 0x1C, 0x1D
@@ -20,6 +21,8 @@ QR_LEVELS = {48: "l", 49: "m", 50: "q", 51: "h"}
 QR_MODULE_RANGE = range(1, 17)
 BLOCK_LIMIT = 1024
 """Longest GS ( k block taken in whole; a longer one is skipped as it comes."""
+BAND_LIMIT = 3072
+"""Bytes of one GS v 0 taken in whole: it has to fit the receive buffer."""
 NO_GLYPH = "\u3013"
 """The geta mark, what a printer with a CJK font shows for a code it has no character for."""
 PARAMETERS = {
@@ -30,7 +33,7 @@ PARAMETERS = {
     **{(GS, ord(c)): 1 for c in "!ra"},
     **{(GS, ord(c)): 2 for c in "LWP"},
 }
-"""Bytes after the two that name a command. GS V and GS ( are of variable length."""
+"""Bytes after the two that name a command. GS V, GS v and GS ( are of variable length."""
 
 
 @dataclass(slots=True)
@@ -58,7 +61,7 @@ class Page:
     """The paper since the last cut."""
 
     width: int
-    marks: list[TextLine | QrMark] = field(default_factory=list)
+    marks: list[TextLine | QrMark | RasterMark] = field(default_factory=list)
     y: int = TOP_WHITE_DOTS
 
 
@@ -182,6 +185,8 @@ class Interpreter:
             return self._block(data)
         if key == (GS, ord("V")):
             return self._cut(data)
+        if key == (GS, ord("v")):
+            return self._raster(data)
         count = PARAMETERS.get(key)
         if count is None:
             return Step(2, refused="unknown command")
@@ -263,6 +268,27 @@ class Interpreter:
         if feeds:
             self.page.y += data[3] * DPI // self.settings.unit_y
         return Step(consumed, cut=True)
+
+    def _raster(self, data: bytearray) -> Step:
+        if len(data) < 8:
+            return Step(0)
+        across, down = (int.from_bytes(data[at : at + 2], "little") for at in (4, 6))
+        size = across * down
+        if (
+            data[2] != ord("0")
+            or data[3] not in (0, 48)
+            or self._line
+            or not 0 < size <= BAND_LIMIT
+        ):
+            self._skip = size
+            return Step(8, refused="only small bands of plain dots, at the beginning of a line")
+        if len(data) < 8 + size:
+            return Step(0)
+        x = self._start(across * 8)
+        band = RasterMark(x, self.page.y, across * 8, down, bytes(data[8 : 8 + size]))
+        self.page.marks.append(band)
+        self.page.y += down
+        return Step(8 + size, line_printed=True)
 
     def _block(self, data: bytearray) -> Step:
         if len(data) < 5:

@@ -1,27 +1,15 @@
 """The paper of the simulated printer: what was printed, and its picture in the printer's own look.
 
-ASCII cells are 12 x 24 dots and all others 24 x 24, drawn from Noto Sans Mono CJK SC at 24 pixels,
-made black or white and enlarged by whole multiples, as a thermal printer does.
+Characters are those of :mod:`hal.glyphs`, enlarged by whole multiples, as a thermal printer does.
 """
 
 import io
-import os
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 
 import segno
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
-FONT_DIRECTORY = Path("/usr/share/fonts/opentype/noto")
-"""Where Debian's fonts-noto-cjk puts its files; LOBBY_CJK_FONTS names another directory."""
-FONT_FILES = {False: "NotoSansCJK-Regular.ttc", True: "NotoSansCJK-Bold.ttc"}
-MONO_SC_FACE = 7
-"""Which face of the .ttc is Noto Sans Mono CJK SC."""
-GLYPH_DOTS = 24
-BASELINE_DOTS = {True: 20, False: 19}
-"""Row of the baseline in wide and narrow cells: the lowest at which no letter loses its foot."""
-INK_LEVEL = 128
+from hal.glyphs import GLYPH_DOTS, glyph
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +58,17 @@ class QrMark:
     level: str  # l, m, q, h
 
 
+@dataclass(frozen=True, slots=True)
+class RasterMark:
+    """A band of dots (GS v 0), eight to a byte, 1 is black."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    data: bytes
+
+
 def qr_modules(data: bytes, level: str) -> tuple[tuple[int, ...], ...]:
     """The modules of the smallest symbol for ``data``. Raises ValueError when there is none."""
     code = segno.make(data, error=level, boost_error=False, micro=False)
@@ -85,7 +84,7 @@ class PrintedSlip:
     """
 
     sequence: int
-    marks: tuple[TextLine | QrMark, ...]
+    marks: tuple[TextLine | QrMark | RasterMark, ...]
     width: int  # dots
     height: int  # dots
     cut: bool
@@ -116,6 +115,9 @@ class PrintedSlip:
         for mark in self.marks:
             if isinstance(mark, QrMark):
                 _draw_qr(picture, mark)
+            elif isinstance(mark, RasterMark):
+                band = Image.frombytes("1", (mark.width, mark.height), mark.data)
+                picture.paste(0, (mark.x, mark.y), band)
             else:
                 _draw_line(picture, mark)
         return picture
@@ -129,11 +131,11 @@ class PrintedSlip:
 
 def _draw_line(picture: Image.Image, line: TextLine) -> None:
     for cell in line.cells:
-        glyph = _glyph(cell.char, cell.bold, cell.wide)
+        mask = glyph(cell.char, cell.bold, cell.wide)
         size = (cell.dots, cell.height * GLYPH_DOTS)
         # Characters of different heights on one line stand on its lower edge.
         top = line.y + line.height - size[1]
-        picture.paste(0, (cell.x, top), glyph.resize(size, Image.Resampling.NEAREST))
+        picture.paste(0, (cell.x, top), mask.resize(size, Image.Resampling.NEAREST))
 
 
 def _draw_qr(picture: Image.Image, mark: QrMark) -> None:
@@ -144,20 +146,3 @@ def _draw_qr(picture: Image.Image, mark: QrMark) -> None:
             if dark:
                 x, y = mark.x + column * step, mark.y + row * step
                 pen.rectangle((x, y, x + step - 1, y + step - 1), fill=0)
-
-
-@lru_cache(maxsize=8192)
-def _glyph(char: str, bold: bool, wide: bool) -> Image.Image:
-    """A mask, white where ink goes."""
-    grey = Image.new("L", (GLYPH_DOTS if wide else GLYPH_DOTS // 2, GLYPH_DOTS), 0)
-    pen = ImageDraw.Draw(grey)
-    pen.text((0, BASELINE_DOTS[wide]), char, fill=255, font=_font(bold), anchor="ls")
-    return grey.point(lambda level: 255 if level >= INK_LEVEL else 0).convert("1")
-
-
-@lru_cache(maxsize=2)
-def _font(bold: bool) -> ImageFont.FreeTypeFont:
-    path = Path(os.environ.get("LOBBY_CJK_FONTS", FONT_DIRECTORY)) / FONT_FILES[bold]
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: install fonts-noto-cjk to draw slips")
-    return ImageFont.truetype(str(path), GLYPH_DOTS, index=MONO_SC_FACE)

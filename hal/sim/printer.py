@@ -7,8 +7,8 @@ a driver that does not clear the buffer makes ghosts here too.
 
 Not modelled: the time that the head, the motor and the cutter take (lines print at once; only the
 line's speed can be set), the distance between head and cutter, hardware flow control (a full
-buffer drops and counts), page mode, bit images, user-defined characters, code pages but PC437,
-double-strike as different from bold, a hot or worn head, a person's hand.
+buffer drops and counts), page mode, bit images but bands of GS v 0, user-defined characters, code
+pages but PC437, double-strike as different from bold, a hot or worn head, a person's hand.
 """
 
 import asyncio

@@ -1,4 +1,6 @@
-"""One suite over all ways to a printer: memory pair, real pty, real TCP; far end: SimPrinter."""
+"""One suite over all ways to a printer: memory pair, real pty (as a serial port and as usblp's
+file), real TCP; far end: SimPrinter.
+"""
 
 import asyncio
 import time
@@ -8,10 +10,25 @@ from pathlib import Path
 
 import pytest
 
-from hal.api import ByteLink, Health, HealthState, Paper, PrintResult, Qr, Slip, Text
+from hal.api import (
+    Align,
+    ByteLink,
+    Feed,
+    Health,
+    HealthState,
+    Pair,
+    Paper,
+    PrintResult,
+    Qr,
+    Rule,
+    Slip,
+    Text,
+)
 from hal.drivers.escpos import EscposPrinter
+from hal.drivers.escpos_codes import encode
 from hal.errors import LinkUnavailable
 from hal.link import link_to, memory_pair
+from hal.registry import BACKENDS, backend
 from hal.sim.escpos import Step
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import MemoryPrinter, Port, PtyPrinter, TcpPrinter
@@ -19,6 +36,18 @@ from hal.sim.printer_ports import MemoryPrinter, Port, PtyPrinter, TcpPrinter
 ALERT_S = 5.0
 """design.md's promise: staff know of a printer fault within this time."""
 PRINTED = PrintResult(Paper.PRINTED)
+FULL = Slip(
+    (
+        Text("示例银行 Sample", 2, 2, bold=True, align=Align.CENTRE),
+        Text("A042", 8, 8, bold=True, align=Align.CENTRE),
+        Rule(),
+        Pair("前面", "12 人", 2, 2),
+        Pair("取号时间", "2026-11-23 10:24"),
+        Feed(2),
+        Qr("https://q.example/t/7f3a-9c21"),
+        Text("号码可能不按顺序叫，请留意大屏和广播。"),
+    )
+)
 
 
 def slip(number: str) -> Slip:
@@ -41,7 +70,7 @@ class Rig:
 Plug = Callable[[SimPrinter], Awaitable[Rig]]
 
 
-@pytest.fixture(params=["memory", "pty", "tcp"])
+@pytest.fixture(params=["memory", "pty", "tcp", "usb"])
 async def plug(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Plug]:
     """Make a rig round a SimPrinter."""
     rigs: list[Rig] = []
@@ -52,13 +81,15 @@ async def plug(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
         if request.param == "memory":
             link, far = memory_pair()
             port = MemoryPrinter(sim, far)
-        elif request.param == "pty":
+        elif request.param in ("pty", "usb"):
             port = PtyPrinter(sim, tmp_path / "printer")
         else:
             port = TcpPrinter(sim)
         await port.plug_in()
         if request.param != "memory":
-            link = link_to(port.address)
+            scheme = "usb" if request.param == "usb" else None
+            address = port.address.replace("serial:", f"{scheme}:") if scheme else port.address
+            link = link_to(address)
         rig = Rig(EscposPrinter(link, name="printer"), sim, port)
         rigs.append(rig)
         await rig.printer.open()
@@ -332,3 +363,45 @@ async def test_open_without_a_printer_names_the_address(plug: Plug):
     with pytest.raises(LinkUnavailable, match=r"memory|printer|127"):
         await rig.printer.open()
     assert rig.printer.health.state is HealthState.LOST
+
+
+@pytest.mark.parametrize("name", sorted(BACKENDS["printer_profile"]))
+async def test_every_profile_prints_the_same_slip_on_its_paper(name: str):
+    profile = backend("printer_profile", name)
+    link, far = memory_pair()
+    sim = SimPrinter(dots_wide=profile.dots_wide)
+    port = MemoryPrinter(sim, far)
+    await port.plug_in()
+    printer = EscposPrinter(link, name="printer", profile=profile)
+    await printer.open()
+    assert await printer.print_slip(slip("A042")) == PRINTED
+    (piece,) = sim.slips
+    assert piece.complete
+    assert not sim.refused
+    assert not sim.overflowed
+    if not profile.raster:
+        assert piece.number == "A042"
+    sim.open_cover()
+    assert (await printer.print_slip(slip("A043"))).cause == "cover_open"
+    sim.close_cover()
+    sim.tear_mid_slip(after_lines=3)
+    assert await printer.print_slip(slip("A044")) == PrintResult(Paper.UNKNOWN, "paper_out")
+    sim.load_paper()
+    assert await printer.print_slip(slip("A045")) == PRINTED
+    await printer.close()
+    await port.unplug()
+
+
+@pytest.mark.parametrize(
+    ("native", "drawn"), [("generic-80", "raster-80"), ("generic-58", "raster-58")]
+)
+def test_drawn_dot_by_dot_it_looks_the_same(native: str, drawn: str):
+    pictures = []
+    for name in (native, drawn):
+        profile = backend("printer_profile", name)
+        sim = SimPrinter(dots_wide=profile.dots_wide)
+        sim.receive(encode(FULL, profile))
+        assert not sim.refused
+        pictures.append(sim.slips[0].image())
+    assert pictures[0].size == pictures[1].size
+    assert pictures[0].tobytes() == pictures[1].tobytes()

@@ -33,7 +33,9 @@ def test_a_bus_is_shared_by_pads_and_a_port_by_nobody() -> None:
     ("wrong", "says"),
     [
         (places(f"serial:{A}", f"serial:{A}"), r"pads\[0\].address: .* is the address of printer"),
-        (places("usb:1"), "printer.address: .* expected serial:/dev/NAME or tcp://host:port"),
+        (places("bt:1"), "printer.address: .* expected serial:/dev/NAME or tcp://host:port"),
+        (places("usb:1"), "printer.address: .* expected usb:/dev/usb/lpN"),
+        (places("evdev:/dev/input/event3"), "printer.address: .* only a card reader"),
         (places(f"rs485:{A}#1"), "printer.address: .* only pads stand on a bus, give it a port"),
         (places("tcp://p:1", f"rs485:{A}"), r"pads\[0\].address: .* the pad's address on the bus"),
         (places("tcp://p:1", f"rs485:{A}#x"), "expected #N at the end"),

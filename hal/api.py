@@ -388,6 +388,51 @@ class CardReader(Protocol):
         """Release the line; closing twice is harmless."""
 
 
+# --- the kiosk's own body -------------------------------------------------------------------
+
+
+class PresenceSensor(Protocol):
+    """Sees whether somebody stands before the kiosk."""
+
+    async def open(self) -> None:
+        """Begin to look. Raises LinkUnavailable."""
+
+    @property
+    def present(self) -> bool:
+        """Whether somebody is there, or was a moment ago."""
+
+    def on_change(self, listener: Callable[[bool], None]) -> None:
+        """Call ``listener(present)`` at each change."""
+
+    @property
+    def health(self) -> Health:
+        """The last known health."""
+
+    async def close(self) -> None:
+        """Stop looking; closing twice is harmless."""
+
+
+class Backlight(Protocol):
+    """The light behind the screen."""
+
+    async def open(self) -> None:
+        """Take it, at full light. Raises LinkUnavailable."""
+
+    @property
+    def level(self) -> float:
+        """What was asked for last, 0 to 1."""
+
+    async def set_level(self, level: float) -> None:
+        """Light, 0 to 1. Raises ValueError, DeviceRefused."""
+
+    @property
+    def health(self) -> Health:
+        """The last known health."""
+
+    async def close(self) -> None:
+        """Release it; closing twice is harmless."""
+
+
 # --- sound ---------------------------------------------------------------------------------
 
 

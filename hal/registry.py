@@ -19,6 +19,8 @@ BACKENDS: dict[str, dict[str, str]] = {
         "hid": "hal.drivers.card:HidCardReader",
     },
     "printer": {"escpos": "hal.drivers.escpos:EscposPrinter"},
+    "presence": {"gpio": "hal.drivers.gpio:GpioPresence"},
+    "backlight": {"gpio": "hal.drivers.gpio:GpioBacklight"},
     "printer_profile": {
         "generic-80": "hal.drivers.escpos_codes:PAPER_80",
         "generic-58": "hal.drivers.escpos_codes:PAPER_58",

@@ -69,7 +69,13 @@ async def run(config_path: Path, version: str) -> None:
             await relay.open()
         log.info("branch.ready", url=f"http://{http.host}:{port}/", database=store.name)
         _say_where(config, port)
-        app = create_app(service, version=version, sign_in=sign_in, hall=service.hall)
+        app = create_app(
+            service,
+            version=version,
+            sign_in=sign_in,
+            hall=service.hall,
+            figures=service.day_book,
+        )
         await serve(app, listener, stop=stop)
 
 

@@ -52,6 +52,9 @@ class Database:
         try:
             self._refuse_other_schema(name)
             metadata.create_all(self._engine, tables=tables)
+            for table in metadata.sorted_tables if tables is None else tables:
+                for index in table.indexes:  # of a table that an older version made
+                    index.create(self._engine, checkfirst=True)
             with self.transaction() as connection:
                 self._about(connection, "schema", str(SCHEMA_VERSION))
                 self.server_gen = self._about(connection, "server_gen", secrets.token_hex(8))

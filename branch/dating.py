@@ -24,7 +24,7 @@ from sqlalchemy import Connection, Row, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from branch.database import Database
-from branch.tables import boot_table, leg_table, rating_table, ticket_table
+from branch.tables import boot_table, leg_table, rating_table, shift_table, ticket_table
 from sync.clock import Clock
 from sync.errors import BadMessage
 from sync.ledger import dialect, event_table
@@ -442,6 +442,8 @@ def _shift(connection: Connection, delta_ms: int, since_ms: int) -> None:
         .where(rating_table.c.at >= since_ms)
         .values(at=rating_table.c.at + delta_ms)
     )
+    shift = shift_table.c.at
+    connection.execute(update(shift_table).where(shift >= since_ms).values(at=shift + delta_ms))
 
 
 def _upsert(connection: Connection, name: _BootName, values: dict[str, Any]) -> None:

@@ -13,18 +13,22 @@ from branch.legs import project_leg
 from branch.tables import (
     OPEN,
     SEGMENT_LENGTH,
+    TELLER_LENGTH,
     UNSTARTED,
     UNTOLD,
     WAITING,
     at_counter,
     device_table,
     rating_table,
+    shift_table,
     ticket_table,
     visit_table,
 )
 from sync.ledger import dialect
 from sync.messages import (
     AnyEvent,
+    CounterClosed,
+    CounterOpened,
     DeviceChanged,
     Event,
     RatingSubmitted,
@@ -161,6 +165,10 @@ def _project_one(
                 connection, item, at, press.counter, press.score_1to5, kind,
                 press.pad.interpreter,
             )  # fmt: skip
+        case CounterOpened(data=there):
+            _shift(connection, item, at, there.counter, there.teller)
+        case CounterClosed(data=gone):
+            _shift(connection, item, at, gone.counter, "")
         case DeviceChanged():
             _device(connection, item, at)
         case _:
@@ -208,6 +216,14 @@ def _keep_press(
             kind=kind, at=at(item), interpreter=interpreter[:40],
         )
     )  # fmt: skip
+
+
+def _shift(connection: Connection, item: Event, at: At, counter: int, teller: str) -> None:
+    connection.execute(
+        insert(shift_table).values(
+            event_id=item.id, counter=counter, at=at(item), teller=teller[:TELLER_LENGTH]
+        )
+    )
 
 
 def _device(connection: Connection, item: DeviceChanged, at: At) -> None:

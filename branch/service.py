@@ -30,6 +30,7 @@ from branch.configuration import ConfigurationDesk, Wanted
 from branch.counter_feed import CounterFeed
 from branch.dating import Dating
 from branch.day import REASON, DayEnd
+from branch.day_book import DayBook
 from branch.desk import WALK_IN_BAND, Desk
 from branch.desk_list import desk_view
 from branch.desk_view import DeskView
@@ -139,6 +140,7 @@ class BranchService:
             ),
             last_walk_in=self._last_walk_in, revision=lambda: self._revision,
         )  # fmt: skip
+        self.day_book = DayBook(config, store, clock, tz)
         self._rebuild()
         self.grants = Grants(store, clock, [s.letter for s in config.services], tz)
         self._day_end = DayEnd()

@@ -21,6 +21,7 @@ about_table = Table(
 )
 
 SEGMENT_LENGTH = 16
+TELLER_LENGTH = 64
 
 ticket_table = Table(
     "ticket",
@@ -38,6 +39,7 @@ ticket_table = Table(
     Column("called_at", BigInteger),
     Column("started_at", BigInteger),
     Column("ended_at", BigInteger),
+    Index("ticket_by_date", "business_date"),
 )
 
 leg_table = Table(
@@ -81,7 +83,19 @@ rating_table = Table(
     Column("kind", String(12), nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("interpreter", String(40), nullable=False, default=""),
+    Index("rating_by_time", "at"),
 )
+
+shift_table = Table(
+    "shift",
+    metadata,
+    Column("event_id", String(36), primary_key=True),
+    Column("counter", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("teller", String(TELLER_LENGTH), nullable=False),  # "": nobody known
+    Index("shift_by_counter", "counter", "at"),
+)
+"""Who is at a counter from when on: opened, or closed again."""
 
 visit_table = Table(
     "visit",

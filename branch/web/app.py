@@ -23,6 +23,7 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from branch.day_book import DayBook
 from branch.errors import NotStored
 from branch.hall_view import HallDesk
 from branch.view import Branch, CommandRefused
@@ -39,6 +40,7 @@ from branch.web.description import SCHEMES, describe_routes
 from branch.web.desk_api import desk_routes
 from branch.web.dialogs import dialog_choices
 from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
+from branch.web.figures_pages import figures_routes
 from branch.web.hall_routes import hall_routes
 from branch.web.open_streams import OpenStreams
 from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
@@ -73,6 +75,7 @@ def create_app(
     max_streams: int = MAX_STREAMS,
     sign_in: SignIn | None = None,
     hall: HallDesk | None = None,
+    figures: DayBook | None = None,
 ) -> Litestar:
     """The web application over ``branch``, with the lobby manager's page where there is a
     ``hall``.
@@ -80,7 +83,8 @@ def create_app(
     ``version`` stands in the API description and makes open pages load anew after an update.
     ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
     registry. The application itself starts and ends the watcher of the branch. ``sign_in`` lets in
-    whom the permission table lets in; without it everything is open. Raises RouteNotInTable.
+    whom the permission table lets in; without it everything is open. ``figures`` has the pages of
+    figures. Raises RouteNotInTable.
     """
     registry = CollectorRegistry() if registry is None else registry
     feed = Feed(
@@ -103,6 +107,7 @@ def create_app(
             desk_routes(branch),
             *(sign_in.routes() if sign_in else ()),
             *_hall_routes(branch, hall, feed, version),
+            *(figures_routes(figures) if figures else ()),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],

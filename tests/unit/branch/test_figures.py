@@ -463,7 +463,7 @@ async def test_a_simulated_day_is_that_of_the_raw_events(tmp_path: Path) -> None
     assert counts["left"] > 1
     assert counts["missed"] > 1
     assert counts["unfinished"] == 0
-    assert int(found["rated"][3]) > 20
+    assert int(found["rated"][3]) > 10
     assert found["apart"]
     assert {"t-1000000001", "counter 2"} <= set(found["rated-tellers"])
-    assert int(found["cover"][""][2]) > 20
+    assert int(found["cover"][""][2]) > 10

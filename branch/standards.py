@@ -148,7 +148,7 @@ class Standards:
             if service not in serves or not limit_ms:
                 continue
             for ticket in line:
-                from_ms = max(counter.since, ticket.joined_at)
+                from_ms = max(counter.since, ticket.in_line_since)
                 if held_for not in (0, counter.number) and self._staffed(held_for):
                     from_ms = max(from_ms, ticket.held_until)
                 yield from_ms + limit_ms, service, limit_ms

@@ -174,7 +174,7 @@ class Engine:
                 moved(ticket.called_last_at), moved(ticket.missed_at),
             )  # fmt: skip
             ticket.held_until, ticket.due_at = moved(ticket.held_until), moved(ticket.due_at)
-            ticket.joined_at = moved(ticket.joined_at)
+            ticket.came_back_at = moved(ticket.came_back_at)
         for counter in self.counters.values():
             counter.since = moved(counter.since)
         issued = {ticket.id: ticket.issued_at for ticket in self.tickets.values()}
@@ -289,8 +289,8 @@ class Engine:
             counter.ticket = None
             self._turn(counter, at)
         ticket.phase = after
-        if after is TicketPhase.WAITING is not before:
-            ticket.joined_at = at
+        if after is TicketPhase.WAITING and before not in (after, TicketPhase.ISSUED):
+            ticket.came_back_at = at
         self._note(event, ticket, at)
         if after is TicketPhase.WAITING:
             self._wait(ticket)

@@ -64,8 +64,10 @@ class QueueTicket:
     due_at: int = 0
     """When a parked ticket comes back by itself; 0: not by itself."""
     missed_at: int = 0
-    joined_at: int = 0
-    """When it came into the line in which it waits, or last waited."""
+    came_back_at: int = 0
+    """When the branch last put it back into a line: transferred, returned, unparked, rejoined;
+    0: never.
+    """
     note: str = ""
     note_by: int = 0
     """The counter that wrote the note."""
@@ -79,3 +81,10 @@ class QueueTicket:
     def issued_at(self) -> int:
         """Unix time of issue, ms."""
         return self.order[0]
+
+    @property
+    def in_line_since(self) -> int:
+        """When it came into the line in which it waits, or last waited: Unix ms. At first that is
+        its issue, which is dated anew with a better clock, as its slip is not.
+        """
+        return self.came_back_at or self.issued_at

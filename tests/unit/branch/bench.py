@@ -182,8 +182,14 @@ class BranchBench:
             ]
 
     def ledger(self) -> list[str]:
-        """The server's own events, in order."""
-        return [t for (t,) in self.rows("event WHERE node = 'branch-1' ORDER BY seq", "type")]
+        """The server's own events, in order, without its alerts: those follow the clock."""
+        own = "event WHERE node = 'branch-1' AND type NOT LIKE 'alert.%' ORDER BY seq"
+        return [t for (t,) in self.rows(own, "type")]
+
+    def alerts(self) -> list[str]:
+        """The server's events about alerts, in order."""
+        own = "event WHERE node = 'branch-1' AND type LIKE 'alert.%' ORDER BY seq"
+        return [t for (t,) in self.rows(own, "type")]
 
     def limit_disk(self, *, full: bool) -> None:
         """The file may not grow any more, or may again."""

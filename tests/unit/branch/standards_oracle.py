@@ -105,7 +105,7 @@ class StandardsOracle:
         if kind == "ticket.issued":
             self.tickets[event.id] = {
                 "service": data.service, "segment": data.segment, "issued": ts,
-                "slot": data.appointment_ms, "phase": "issued", "served": 0, "joined": 0,
+                "slot": data.appointment_ms, "phase": "issued", "served": 0, "joined": ts,
                 "held": (data.wanted_counter, ts + data.hold_ms), "started": 0, "counter": 0,
             }  # fmt: skip
         elif group == "counter":
@@ -151,5 +151,5 @@ class StandardsOracle:
                 t["segment"] = data.segment
         if before in ("called", "serving") and t["phase"] not in ("called", "serving"):
             self.at[t["counter"]], self.since[t["counter"]] = None, ts
-        if t["phase"] == "waiting" and before != "waiting":
+        if t["phase"] == "waiting" and before not in ("waiting", "issued"):
             t["joined"] = ts

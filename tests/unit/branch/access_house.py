@@ -18,6 +18,7 @@ from branch.web.app import create_app
 from branch.web.sign_in import CSRF_HEADER, SignIn
 from sync.clock import Clock
 from tests.ui.web_branch import ToyBranch
+from tests.unit.branch.bench import BranchBench
 
 SECRET = "k7mw-3npq-x2ht"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -81,6 +82,11 @@ class House:
         )
         headers = {"Cookie": f"{self.sign_in.session_cookie}={token}"}
         return headers if csrf is None else {**headers, CSRF_HEADER: csrf or csrf_of(token)}
+
+
+def parts(bench: BranchBench) -> dict[str, Any]:
+    """Everything that `lobby branch` serves besides."""
+    return {"hall": bench.branch.hall, "figures": bench.branch.day_book}
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from branch.access.roles import TABLE, Role, RouteNotInTable, Row, row_of
 from branch.web.app import create_app
 from branch.web.sign_in import check_routes
 from tests.ui.web_branch import ToyBranch
-from tests.unit.branch.access_house import House, house
+from tests.unit.branch.access_house import House, house, parts
 from tests.unit.branch.bench import BranchBench
 
 FILLED = {"counter": "1", "name": "1", "file_path": "staff.css", "path": "x", "n": "1"}
@@ -60,14 +60,13 @@ async def there(tmp_path: Path) -> AsyncIterator[House]:
     """With everything that `lobby branch` serves."""
     bench = BranchBench(tmp_path)
     async with bench:
-        hall = bench.branch.hall
-        with house(tmp_path, branch=bench.branch, hall=hall, max_streams=0) as found:
+        with house(tmp_path, branch=bench.branch, **parts(bench), max_streams=0) as found:
             yield found
 
 
 async def test_every_route_for_every_role_and_nobody(there: House) -> None:
     routes = asked(there.app)
-    assert len(routes) > 90
+    assert len(routes) > 100
     async with AsyncTestClient(there.app) as client:
         for method, template in routes:
             path = re.sub(r"{(\w+)}", lambda name: FILLED[name[1]], template)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page, Route, async_playwright
 
 from branch.web.app import create_app
 from branch.web.server import bind, serve
@@ -73,6 +73,13 @@ class Branch:
             lambda: numbers[-1] in [t.number for t in self.bench.branch.hall.view().tickets]
         )
 
+    async def calm(self, page: Page) -> None:
+        """The page shows the newest revision and takes the next press: nothing moves any more."""
+        async with asyncio.timeout(10):
+            while await page.evaluate("page.revision") != self.bench.branch.revision:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        await settled(page)
+
     async def press(self, number: str, score: int = 1) -> None:
         """A visit of this customer at counter 1 that ends in a low rating."""
         kiosk = self.bench.kiosk
@@ -133,13 +140,13 @@ async def test_an_unhappy_press_comes_up_is_taken_recovered_and_undone(branch: B
     card = f"{CARD}[data-kind=unhappy]"
     assert await text(page, f"{card} b") == "1 号窗口，不满意"
     assert await text(page, f"{card} .note") == "A034，不满意"
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{card} button:has-text('我去')")
     await see(page, f"{card} .taken", "有人去了")
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{card} button:has-text('已安抚')")
     await see(page, "#alerts-title", "现在没有要处理的事")
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{card} button:has-text('撤销')")
     await see(page, "#alerts-title", "要您处理的 1 件")
     assert [e for e in branch.bench.ledger() if e.startswith("alert")] == [
@@ -158,11 +165,11 @@ async def test_a_long_wait_opens_the_elastic_counter(branch: Branch) -> None:
         "() => document.querySelector('#cards .note').innerText.includes('1 more')"
     )
     assert await page.locator(card).count() == 1  # one card for the service
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{card} button:has-text('Open counter 5')")
     await see(page, "#open", "4")
     assert branch.bench.branch.counter(5).window == "open"
-    await settled(page)
+    await branch.calm(page)
     await page.tap("[data-tab=counters]")
     assert await page.is_visible("#windows")
     assert not await page.is_visible("#cards")
@@ -175,7 +182,7 @@ async def test_a_ticket_is_tagged_untagged_and_shown_again(branch: Branch) -> No
     await branch.arrive("A001", "A002")
     row = "#tickets [data-key=A002]"
     await page.wait_for_selector(row)
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{row} button")
     assert await text(page, "#ticket-number") == "A002"
     await page.tap("#segments button:has-text('贵宾')")
@@ -183,7 +190,7 @@ async def test_a_ticket_is_tagged_untagged_and_shown_again(branch: Branch) -> No
     assert "A002 · 贵宾" in await text(page, "#toast span")
     await page.tap("#undo")
     await page.wait_for_selector(f"{row} .segment", state="detached")
-    await settled(page)
+    await branch.calm(page)
     await page.tap(f"{row} button")
     await page.tap("#reissue")
     await see(page, "#shown-number", "A002")
@@ -218,11 +225,11 @@ async def test_everything_by_keyboard(branch: Branch, lang: str, done: str) -> N
     page = await branch.open(f"/hall?lang={lang}")
     await branch.press("A034")
     await page.wait_for_selector(CARD)
-    await settled(page)
+    await branch.calm(page)
     await tab_to(page, f"{CARD} button[data-act=take]")
     await page.keyboard.press("Enter")
     await page.wait_for_selector(f"{CARD} .taken")
-    await settled(page)
+    await branch.calm(page)
     # The button that was pressed is gone: the focus is on what can be done next.
     assert await page.evaluate("document.activeElement.dataset.act") == "settle"
     await page.keyboard.press("Enter")
@@ -231,7 +238,7 @@ async def test_everything_by_keyboard(branch: Branch, lang: str, done: str) -> N
     await tab_to(page, "[data-tab=hall]")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#tickets [data-key=A035]")
-    await settled(page)
+    await branch.calm(page)
     await tab_to(page, "#tickets [data-key=A035] button")
     await page.keyboard.press("Enter")
     await tab_to(page, "#segments [data-segment=elderly]")
@@ -240,7 +247,7 @@ async def test_everything_by_keyboard(branch: Branch, lang: str, done: str) -> N
     await tab_to(page, "#undo")
     await page.keyboard.press("Enter")
     await page.wait_for_selector("#tickets .segment", state="detached")
-    await settled(page)
+    await branch.calm(page)
     await tab_to(page, "#tickets [data-key=A035] button")
     await page.keyboard.press("Enter")
     await page.keyboard.press("Escape")
@@ -309,10 +316,33 @@ async def test_a_lost_stream_is_said_and_nothing_goes_on(branch: Branch) -> None
     branch.stop, started = asyncio.Event(), asyncio.Event()
     branch.serving = asyncio.create_task(serve(app, listener, stop=branch.stop, started=started))
     await page.wait_for_selector("body:not(.stale)", timeout=8000)
-    await settled(page)
+    await branch.calm(page)
     await page.click("#tab-issue button")
     await see(page, "#shown-number", "AW001")
     assert branch.bench.ledger().count("ticket.issued") == 1
+
+
+async def test_an_answer_that_is_lost_makes_no_second_ticket(branch: Branch) -> None:
+    page = await branch.open("/hall?lang=en#issue")
+    keys = list[str]()
+
+    async def lose(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        answer = await route.fetch()
+        await (route.abort() if len(keys) == 1 else route.fulfill(response=answer))
+
+    await page.route("**/api/hall/issue", lose)
+    await page.click("#tab-issue button")
+    await see(page, "#refusal span", "The server did not answer. Press again: it counts once.")
+    await branch.calm(page)
+    await page.click("#tab-issue button")
+    await see(page, "#shown-number", "AW001")
+    await page.click("#shown button")
+    await branch.calm(page)
+    await page.click("#tab-issue button")
+    await see(page, "#shown-number", "AW002")  # another press is another ticket
+    assert keys[0] == keys[1] != keys[2]
+    assert branch.bench.ledger().count("ticket.issued") == 2
 
 
 async def test_a_page_behind_a_sign_in_sends_its_token(branch: Branch) -> None:
@@ -323,7 +353,7 @@ async def test_a_page_behind_a_sign_in_sends_its_token(branch: Branch) -> None:
     )
     async with page.expect_request("**/api/hall/issue") as sent:
         await page.click("[data-tab=issue]")
-        await settled(page)
+        await branch.calm(page)
         await page.click("#tab-issue button")
     request = await sent.value
     assert request.headers["x-csrf-token"] == "token-1"

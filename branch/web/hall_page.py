@@ -7,6 +7,7 @@ import msgspec
 
 from branch.hall_view import AlertLine, HallCounter, HallTicket, HallView
 from branch.web.words import Words
+from sync.alerts import AlertData
 
 MS_PER_MIN = 60_000
 _KIOSK, _SERVER = re.compile(r"kiosk-(\d+)"), re.compile(r"branch-\d+")
@@ -218,6 +219,7 @@ def _title(line: AlertLine, words: Words, names: Callable[[str], str]) -> str:
         service=names(about.service),
         counter=about.counter,
         node=node_words(about.node, words),
+        subject=_subject(about, words)[0],
         fault=fault_words(about.detail, words),
     )
 
@@ -231,11 +233,19 @@ def _note(line: AlertLine, words: Words, names: Callable[[str], str]) -> str:
         key,
         service=names(about.service),
         number=about.number,
-        device=device_words(about.device, words),
+        place=_subject(about, words)[1],
         n=about.people,
         m=took_ms // MS_PER_MIN,
         limit=about.limit_people if about.kind == "line" else about.limit_ms // MS_PER_MIN,
     )
+
+
+def _subject(about: AlertData, words: Words) -> tuple[str, str]:
+    """What of a device has a fault, and what it belongs to: a counter's pad is known by the
+    counter, all else by its machine.
+    """
+    node, device = node_words(about.node, words), device_words(about.device, words)
+    return (device, node) if about.device.startswith("pad-") else (node, device)
 
 
 def node_words(node: str, words: Words) -> str:

@@ -20,6 +20,7 @@ from branch.service import BranchService
 from branch.store import Store
 from hal.api import TicketPrinter
 from hal.link import memory_pair
+from hal.registry import backend
 from hal.sim.paper import PrintedSlip
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import MemoryPrinter
@@ -91,17 +92,20 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Make:
-    """A make of printer: whether it knows a command that empties its buffer, and its line."""
+    """A make of printer: whether it knows a command that empties its buffer, its line, its paper
+    (a profile of kiosk.toml).
+    """
 
     name: str
     clears: bool = True
     bytes_per_s: float | None = None
+    profile: str = "generic-80"
 
 
 MAKES = (
     Make("usb"),
-    Make("usb, cannot clear", clears=False),
-    Make("115200 baud", bytes_per_s=11_520),
+    Make("usb, cannot clear", clears=False, profile="tm-t88"),
+    Make("115200 baud", bytes_per_s=11_520, profile="generic-58"),
     Make("9600 baud, cannot clear", clears=False, bytes_per_s=960),
 )
 
@@ -155,8 +159,12 @@ class Hall:
         self._clock = virtual_clock(BEGAN_MS, self._seed)
         near, far = memory_pair("printer")
         make = self._make
+        profile = backend("printer_profile", make.profile)
         self._sim = SimPrinter(
-            on_slip=self._take, clears=make.clears, bytes_per_s=make.bytes_per_s
+            on_slip=self._take,
+            dots_wide=profile.dots_wide,
+            clears=make.clears,
+            bytes_per_s=make.bytes_per_s,
         )
         self._wire = PrinterWire(far, self._chance)
         self._port = MemoryPrinter(self._sim, self._wire)
@@ -168,7 +176,8 @@ class Hall:
             version=VERSION, tz=UTC,
         )  # fmt: skip
         self._kiosk = KioskController(
-            _kiosk(), journal=journal, printer=self._printers(near, name="printer"), pads={},
+            _kiosk(), journal=journal, pads={},
+            printer=self._printers(near, name="printer", profile=profile),
             transport=broker.transport(), clock=self._clock, show=self._show, version=VERSION,
             tz=UTC, today=lambda: DATE,
         )  # fmt: skip

@@ -8,10 +8,13 @@ import pytest
 
 from hal.api import Health, HealthState
 from hal.drivers.card import SerialCardReader
+from hal.drivers.card_codes import read_of
 from hal.link import memory_pair
 from hal.sim.card import SimSerialReader
 from kiosk.cards import SALT_FILE, TABLE_FILE, CardKeeper, salt_in
 from kiosk.errors import KioskError
+from sync.messages import TicketIssued
+from tests.unit.kiosk.bench import Bench, until, virtual
 
 CARD = "6222021234567890123"
 
@@ -86,3 +89,32 @@ def test_the_salt_is_made_once_and_for_its_owner_only(tmp_path: Path):
     (tmp_path / SALT_FILE).write_bytes(b"short")
     with pytest.raises(KioskError, match="5 bytes; expected 32"):
         salt_in(tmp_path)
+
+
+@virtual
+async def test_a_vip_s_card_gives_a_vip_s_ticket_and_neither_slip_nor_event_names_it(
+    tmp_path: Path,
+):
+    async with Bench(tmp_path) as bench:
+        await bench.start()
+        salt = salt_in(tmp_path)
+        link, far = memory_pair("card")
+        await far.open()
+        token = read_of(bytearray(CARD.encode()), salt).token
+        (tmp_path / TABLE_FILE).write_text(json.dumps({token: "vip"}))
+        reader = SerialCardReader(link, name="card", salt=salt)
+        keeper = CardKeeper(reader, tmp_path, bench.kiosk.identify)
+        await keeper.start()
+        await SimSerialReader(far).swipe(CARD)
+        await until(lambda: bench.kiosk.visit.segment == "vip")
+        bench.tap("service.A")
+        slip = await bench.paper.next_slip()
+        (issued,) = bench.events("ticket.issued")
+        assert isinstance(issued, TicketIssued)
+        assert issued.data.segment == "vip"
+        for told in (repr(bench.events()), "".join(slip.lines), str(slip.qr)):
+            assert token not in told
+            assert CARD not in told
+        assert "vip" not in "".join(slip.lines).lower()
+        await keeper.stop()
+        await bench.stop()

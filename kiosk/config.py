@@ -21,6 +21,8 @@ TICKET_SCREEN_S = (5.0, 120.0)
 MAX_URL = 200
 """With the ticket's reference it still fits a QR code that a phone reads from a slip."""
 
+MOST_DOCUMENTS = 3
+
 UNIQUE_ID_PATTERN = re.compile(r"^(?:[0-9a-f]{2}){1,16}$")
 HASH_PATTERN = re.compile(r"^[0-9a-f]{16}$")
 VERSION_PATTERN = re.compile(r"^\d+\.\d+\.\d+$")
@@ -50,11 +52,22 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "zh_CN"
 
 
+class DocumentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Something to have at hand for a service, with a short note."""
+
+    zh: str
+    en: str
+    note_zh: str = ""
+    note_en: str = ""
+    icon: Literal["id", "card", "phone", "slip"] = "id"
+
+
 class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One service; ``letter`` starts its numbers. ``priority`` marks the "a person, please"
     button. ``short_*`` is the name where there is little room. ``simple_*`` puts the service on
     the first screen of simple mode under that name, two at most; if none has it, the first two
-    go there as they are.
+    go there as they are. ``documents`` are shown before the ticket, three at most; with
+    ``machine_min`` (minutes) a self-service machine is offered beside the counter.
     """
 
     letter: str
@@ -69,6 +82,13 @@ class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     simple_en: str = ""
     simple_examples_zh: str = ""
     simple_examples_en: str = ""
+    documents: list[DocumentConfig] = []
+    machine_min: int = 0
+
+    @property
+    def has_step(self) -> bool:
+        """Whether there is something to read before its ticket."""
+        return bool(self.documents or self.machine_min)
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -267,6 +287,20 @@ def _check_services(services: list[ServiceConfig], refuse: _Refuse) -> None:
             refuse(f"services[{index}].letter", f"{letter!r} is taken by another service")
         _check_text(f"services[{index}].zh", service.zh, refuse)
         _check_text(f"services[{index}].en", service.en, refuse)
+        if service.priority and service.has_step:
+            refuse(
+                f"services[{index}].machine_min"
+                if service.machine_min
+                else f"services[{index}].documents",
+                "not for the priority service: who asks for a person is not sent elsewhere",
+            )
+        if len(service.documents) > MOST_DOCUMENTS:
+            refuse(f"services[{index}].documents", f"more than {MOST_DOCUMENTS}; the screen ends")
+        if not 0 <= service.machine_min <= 60:
+            refuse(f"services[{index}].machine_min", f"{service.machine_min}; expected 0 to 60")
+        for number, document in enumerate(service.documents):
+            _check_text(f"services[{index}].documents[{number}].zh", document.zh, refuse)
+            _check_text(f"services[{index}].documents[{number}].en", document.en, refuse)
         if bool(service.simple_zh) != bool(service.simple_en):
             refuse(f"services[{index}].simple_zh", "needs simple_en too, and the other way round")
         if service.simple_zh and service.priority:

@@ -41,7 +41,7 @@ from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
-from kiosk.presenter import OnPaper, lets_nobody_join, person_letter, present
+from kiosk.presenter import OnPaper, lets_nobody_join, letters_with_steps, person_letter, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
 from kiosk.times import length_s
@@ -105,7 +105,9 @@ class KioskController:
         self._show = show
         self._tz = tz
         self._printer_check_s = printer_check_s
-        self._visit = flow.first_visit(config.screen.language, person_letter(config))
+        self._visit = flow.first_visit(
+            config.screen.language, person_letter(config), letters_with_steps(config)
+        )
         self._on_paper: OnPaper | None = None
         self._shown: View | None = None
         self._timer: asyncio.TimerHandle | None = None

@@ -2,6 +2,7 @@
 
     phase      event             next       effects
     HOME       tapped service    ISSUING    Issue(service, request)
+    HOME       tapped service    TRIAGE     timer idle; it has documents or a machine to show
     HOME       identified        HOME       (a card or code names the visitor's segment)
     HOME       tapped language   HOME       timer idle
     HOME       tapped access     ACCESS     timer idle
@@ -12,6 +13,11 @@
     ACCESS     tapped go         HOME       timer idle; the modes are used from now on
     ACCESS     tapped person     ISSUING    Issue(the person's service, request)
     ACCESS     timed out idle    WARNING    timer second
+    TRIAGE     tapped counter    ISSUING    Issue(service, request)
+    TRIAGE     tapped machine    HOME       timer idle; says where to go, the visit is over
+    TRIAGE     tapped back       HOME       timer idle
+    TRIAGE     tapped person     ISSUING    Issue(the person's service, request)
+    TRIAGE     timed out idle    WARNING    timer second
     WARNING    timed out second  WARNING    timer second; after the last one HOME, all forgotten
     WARNING    tapped stay       as before  timer idle, as often as the visitor likes
     WARNING    tapped finish     HOME       all forgotten
@@ -45,7 +51,9 @@ from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_ACKNOWLEDGE,
     CONTROL_ANYWHERE,
+    CONTROL_BACK,
     CONTROL_CONTRAST,
+    CONTROL_COUNTER,
     CONTROL_DONE,
     CONTROL_EVERYTHING,
     CONTROL_EXIT,
@@ -53,6 +61,7 @@ from kiosk.view import (
     CONTROL_GO,
     CONTROL_LANGUAGE,
     CONTROL_LOW,
+    CONTROL_MACHINE,
     CONTROL_NO_SLIP,
     CONTROL_PERSON,
     CONTROL_REPRINT,
@@ -64,6 +73,7 @@ from kiosk.view import (
 )
 
 SERVICE_PREFIX = "service."
+MACHINE_NOTICE = "choice.machine.go"
 WARNING_S, WARNING_SIMPLE_S = 20, 60
 """How long "still there?" stands; EN 301 549 asks for 20 s, simple mode for no less than 60."""
 
@@ -77,6 +87,7 @@ class Phase(Enum):
 
     HOME = "home"
     ACCESS = "access"
+    TRIAGE = "triage"
     WARNING = "warning"
     ISSUING = "issuing"
     PRINTING = "printing"
@@ -111,6 +122,8 @@ class Visit:
     that the ticket may be printed again. ``person`` is the letter of the service that brings a
     person, "" if there is none; ``chosen`` are the modes as switched on the accessibility sheet;
     ``behind`` is where the visit was before the warning, which stands for ``left_s`` more seconds.
+    ``steps`` are the letters of services with something to read before the ticket, ``service`` the
+    one that is read about; ``notice`` is the key of a word on the first screen.
     """
 
     phase: Phase
@@ -127,6 +140,9 @@ class Visit:
     everything: bool = False
     behind: Phase = Phase.HOME
     left_s: int = 0
+    steps: frozenset[str] = frozenset()
+    service: str = ""
+    notice: str = ""
 
     @property
     def whole_s(self) -> int:
@@ -274,9 +290,13 @@ class StopTimer:
 Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer
 
 
-def first_visit(default_language: str, person: str = "") -> Visit:
-    """The home screen in the branch's own language; ``person``: the letter of that service."""
-    return Visit(Phase.HOME, default_language, default_language, person=person)
+def first_visit(
+    default_language: str, person: str = "", steps: frozenset[str] = frozenset()
+) -> Visit:
+    """The home screen in the branch's own language. ``person``: the letter of that service;
+    ``steps``: those of services with documents or a machine to show before the ticket.
+    """
+    return Visit(Phase.HOME, default_language, default_language, person=person, steps=steps)
 
 
 def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
@@ -284,7 +304,7 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
     if isinstance(event, Tapped):
         return _tapped(visit, event)
     match visit.phase, event:
-        case ((Phase.HOME | Phase.ACCESS), Identified(segment)):
+        case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), Identified(segment)):
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
         case _, Identified():
             return visit, ()
@@ -308,9 +328,9 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
         case Phase.HOME, Resumed(ticket, language):
             visit = replace(_fresh(visit), phase=Phase.PRINTING, language=language)
             return replace(visit, ticket=ticket), (StopTimer(), PrintSlip(ticket))
-        case ((Phase.HOME | Phase.ACCESS), TimedOut(Timer.IDLE)):
-            if visit == _fresh(visit):
-                return visit, ()
+        case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), TimedOut(Timer.IDLE)):
+            if replace(visit, notice="") == _fresh(visit):
+                return _fresh(visit), ()
             visit = replace(visit, behind=visit.phase, phase=Phase.WARNING, left_s=visit.whole_s)
             return visit, (StartTimer(Timer.SECOND),)
         case Phase.WARNING, TimedOut(Timer.SECOND):
@@ -328,14 +348,21 @@ def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     control = event.control
     if control == CONTROL_LANGUAGE:
         language = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
-        idle = visit.phase in (Phase.HOME, Phase.ACCESS)
+        idle = visit.phase in (Phase.HOME, Phase.ACCESS, Phase.TRIAGE)
         return replace(visit, language=language), (StartTimer(Timer.IDLE),) if idle else ()
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
-        return _asked(visit, control.removeprefix(SERVICE_PREFIX), event.touch)
+        service = control.removeprefix(SERVICE_PREFIX)
+        # Simple mode has no steps between: somebody at the counter asks for the documents.
+        if service in visit.steps and not visit.modes.simple:
+            after = replace(visit, phase=Phase.TRIAGE, service=service, notice="")
+            return after, (StartTimer(Timer.IDLE),)
+        return _asked(visit, service, event.touch)
     if visit.phase is Phase.HOME:
         return _tapped_at_home(visit, control)
     if visit.phase is Phase.ACCESS:
         return _tapped_access(visit, event)
+    if visit.phase is Phase.TRIAGE:
+        return _tapped_triage(visit, event)
     if visit.phase is Phase.WARNING:
         return _tapped_warning(visit, control)
     if visit.phase is Phase.TICKET and control in (CONTROL_DONE, CONTROL_ANYWHERE):
@@ -349,12 +376,13 @@ def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
 
 def _asked(visit: Visit, service: str, touch: str) -> tuple[Visit, tuple[Effect, ...]]:
     return (
-        replace(visit, phase=Phase.ISSUING, request=touch),
+        replace(visit, phase=Phase.ISSUING, request=touch, service="", notice=""),
         (StopTimer(), Issue(service, touch, visit.segment)),
     )
 
 
 def _tapped_at_home(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
+    visit = replace(visit, notice="")
     after = {
         CONTROL_ACCESS: replace(visit, phase=Phase.ACCESS, chosen=visit.modes),
         CONTROL_EVERYTHING: replace(visit, everything=visit.modes.simple),
@@ -378,6 +406,18 @@ def _tapped_access(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ..
     if switched is None:
         return visit, ()
     return replace(visit, chosen=switched), (StartTimer(Timer.IDLE),)
+
+
+def _tapped_triage(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    if event.control == CONTROL_COUNTER:
+        return _asked(visit, visit.service, event.touch)
+    if event.control == CONTROL_PERSON and visit.person:
+        return _asked(visit, visit.person, event.touch)
+    after = {
+        CONTROL_MACHINE: replace(_fresh(visit), language=visit.language, notice=MACHINE_NOTICE),
+        CONTROL_BACK: replace(visit, phase=Phase.HOME, service=""),
+    }.get(event.control)
+    return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
 
 
 def _tapped_warning(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
@@ -407,4 +447,4 @@ def _home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
 
 
 def _fresh(visit: Visit) -> Visit:
-    return first_visit(visit.default_language, visit.person)
+    return first_visit(visit.default_language, visit.person, visit.steps)

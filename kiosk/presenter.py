@@ -7,8 +7,8 @@ from datetime import datetime
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.view import (
-    CONTROL_PERSON,
     AccessView,
+    Document,
     Header,
     HomeView,
     IdleView,
@@ -17,6 +17,7 @@ from kiosk.view import (
     Printing,
     ServiceTile,
     TicketView,
+    TriageView,
     View,
     Wait,
 )
@@ -100,6 +101,28 @@ def simple_tiles(config: KioskConfig, tiles: list[ServiceTile]) -> list[ServiceT
     return [*chosen, *(tile for tile in tiles if tile.priority)]
 
 
+def letters_with_steps(config: KioskConfig) -> frozenset[str]:
+    """The services with something to read before the ticket."""
+    return frozenset(service.letter for service in config.services if service.has_step)
+
+
+def triage(
+    service: ServiceConfig, tile: ServiceTile, visit: Visit, top: Header, *, has_person: bool
+) -> TriageView:
+    """What to bring for ``service``, and where it can be done."""
+    documents = tuple(
+        Document(
+            document.icon,
+            {"zh_CN": document.zh, "en": document.en},
+            {"zh_CN": document.note_zh, "en": document.note_en},
+        )
+        for document in service.documents
+    )
+    return TriageView(
+        visit.language, top, tile, documents, service.machine_min, has_person, visit.modes
+    )
+
+
 def present(
     config: KioskConfig,
     visit: Visit,
@@ -136,7 +159,7 @@ def present(
             full=full,
             joining=joining,
         )
-        assert isinstance(behind, HomeView | AccessView)
+        assert isinstance(behind, HomeView | AccessView | TriageView)
         whole_s = visit.whole_s
         return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
     if visit.ticket is None or on_paper is None:
@@ -144,16 +167,26 @@ def present(
             tile_of(service, waits, closed_because(service, full, joining or {}))
             for service in config.services
         ]
+        has_person = any(tile.priority and not tile.closed for tile in tiles)
+        if visit.phase is Phase.TRIAGE:
+            index = next(n for n, s in enumerate(config.services) if s.letter == visit.service)
+            return triage(config.services[index], tiles[index], visit, top, has_person=has_person)
         if visit.phase is Phase.ACCESS:
             sample = next((tile for tile in tiles if not tile.priority), tiles[0])
-            has_person = any(tile.priority and not tile.closed for tile in tiles)
             return AccessView(visit.language, top, visit.chosen, sample, has_person, visit.modes)
         modes = visit.modes
         if modes.simple and visit.everything:
             modes = replace(modes, simple=False)  # four services have no room in large print
         if modes.simple:
             tiles = simple_tiles(config, tiles)
-        return HomeView(visit.language, top, tuple(tiles), online=online, modes=modes)
+        return HomeView(
+            visit.language,
+            top,
+            tuple(tiles),
+            online=online,
+            notice=visit.notice,
+            modes=modes,
+        )
     ticket = visit.ticket
     service = next(s for s in config.services if s.letter == ticket.service)
     if visit.phase is Phase.NO_SLIP:
@@ -199,8 +232,7 @@ def lets_nobody_join(
 ) -> bool:
     """Whether the control is a service's and the branch gives no ticket of it now."""
     letter = control.removeprefix(SERVICE_PREFIX)
-    is_person = control == CONTROL_PERSON
-    service = next((s for s in services if s.letter == letter or (is_person and s.priority)), None)
+    service = next((s for s in services if s.letter == letter), None)
     return bool(service and closed_because(service, (), joining))
 
 

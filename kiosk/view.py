@@ -13,6 +13,7 @@ class Screen(StrEnum):
 
     HOME = "home"
     ACCESS = "access"
+    TRIAGE = "triage"
     IDLE = "idle"
     TICKET = "ticket"
     NO_SLIP = "no_slip"
@@ -153,19 +154,42 @@ class OutOfServiceView:
 
 
 @dataclass(frozen=True, slots=True)
+class Document:
+    """What to have at hand: an icon (id, card, phone, slip), a name and a note by language."""
+
+    icon: str
+    name: dict[str, str]
+    note: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TriageView:
+    """What to bring, then the counter, or a machine beside it at equal size."""
+
+    language: str
+    header: Header
+    service: ServiceTile
+    documents: tuple[Document, ...]
+    machine_min: int = 0  # minutes at the machine; 0: there is none for this
+    person: bool = True  # there is a way to a person to offer
+    modes: Modes = PLAIN
+    screen: Screen = Screen.TRIAGE
+
+
+@dataclass(frozen=True, slots=True)
 class IdleView:
     """ "Still there?" over the screen that waits: it counts down, one tap keeps everything."""
 
     language: str
     header: Header
-    behind: "HomeView | AccessView"
+    behind: HomeView | AccessView | TriageView
     left_s: int
     whole_s: int
     modes: Modes = PLAIN
     screen: Screen = Screen.IDLE
 
 
-View = HomeView | AccessView | IdleView | TicketView | NoSlipView | OutOfServiceView
+View = HomeView | AccessView | TriageView | IdleView | TicketView | NoSlipView | OutOfServiceView
 
 # Control ids: "service.A" … "service.Z" on the home screen; the rest below.
 CONTROL_LANGUAGE = "language"
@@ -183,6 +207,9 @@ CONTROL_CONTRAST = "access.contrast"
 CONTROL_GO = "access.go"
 CONTROL_EVERYTHING = "everything"
 CONTROL_EXIT = "exit"
+CONTROL_BACK = "back"
+CONTROL_COUNTER = "counter"
+CONTROL_MACHINE = "machine"
 CONTROL_STAY = "stay"
 CONTROL_FINISH = "finish"
 CONTROL_ANYWHERE = "anywhere"

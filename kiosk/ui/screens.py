@@ -12,6 +12,7 @@ from kiosk.view import (
     NoSlipView,
     OutOfServiceView,
     TicketView,
+    TriageView,
     View,
 )
 
@@ -46,6 +47,12 @@ def _access(kit: Kit) -> Page:
     return AccessPage(kit)
 
 
+def _triage(kit: Kit) -> Page:
+    from kiosk.ui.triage import TriagePage
+
+    return TriagePage(kit)
+
+
 def _idle(kit: Kit) -> Page:
     from kiosk.ui.idle import IdlePage
 
@@ -77,6 +84,7 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "no slip": _no_slip,
     "out of service": _out_of_service,
     "access": _access,
+    "triage": _triage,
     "idle": _idle,
     "simple home": _simple_home,
     "low home": _low_home,
@@ -92,6 +100,8 @@ def page_name(view: View) -> str:
             return "low home"
         case AccessView():
             return "access"
+        case TriageView():
+            return "triage"
         case IdleView():
             return "idle"
         case HomeView():

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kiosk.view import (
+    PLAIN,
     AccessView,
+    Document,
     Header,
     HomeView,
     IdleView,
@@ -18,6 +20,7 @@ from kiosk.view import (
     Printing,
     ServiceTile,
     TicketView,
+    TriageView,
     View,
     Wait,
 )
@@ -123,6 +126,11 @@ def gallery(language: str) -> dict[str, View]:
     return {
         "home": home(language),
         "home-odd": home(language, tiles=(*ODD_TILES, PERSON)),
+        "home-closed": home(
+            language,
+            tiles=(*(replace(tile, closed="closed.closed") for tile in TILES), PERSON),
+        ),
+        "home-machine": home(language, notice="choice.machine.go"),
         "home-two": home(language, tiles=TILES[:2]),
         "home-offline": home_offline(language),
         "home-notice": home(language, notice="ticket.printing"),
@@ -196,7 +204,31 @@ def access(language: str, chosen: Modes, **changes: Any) -> AccessView:
     return AccessView(language, HEADER, chosen, TILES[0], **changes)
 
 
-def idle(language: str, left_s: int, behind: HomeView | None = None) -> IdleView:
+DOCUMENTS = (
+    Document(
+        "id",
+        {"zh_CN": "本人身份证", "en": "Your ID card"},
+        {"zh_CN": "原件，复印件不行", "en": "original, no copy"},
+    ),
+    Document(
+        "card",
+        {"zh_CN": "银行卡或存折", "en": "Card or passbook"},
+        {"zh_CN": "挂失可不带", "en": "not if lost"},
+    ),
+    Document(
+        "phone",
+        {"zh_CN": "手机", "en": "Phone"},
+        {"zh_CN": "要收验证码", "en": "for a code by text"},
+    ),
+)
+
+
+def triage(language: str, modes: Modes = PLAIN, **changes: Any) -> TriageView:
+    values = {"documents": DOCUMENTS, "machine_min": 5, "modes": modes, **changes}
+    return TriageView(language, HEADER, TILES[1], **values)
+
+
+def idle(language: str, left_s: int, behind: HomeView | TriageView | None = None) -> IdleView:
     behind = behind or home(language)
     return IdleView(language, HEADER, behind, left_s, 20, behind.modes)
 
@@ -213,6 +245,13 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
     shown["access"] = access(language, modes, modes=modes)
     shown["access-all"] = access(language, Modes(True, True, True), modes=modes)
     shown["access-nobody"] = access(language, Modes(), modes=modes, person=False)
+    if not modes.simple:  # it has no steps between
+        shown["triage"] = triage(language, modes)
+        shown["triage-counter"] = triage(language, modes, machine_min=0, person=False)
+        closed = replace(TILES[1], closed="closed.closing")
+        shown["triage-closed"] = replace(triage(language, modes), service=closed)
+        unknown = _unknown(TILES[1])
+        shown["triage-machine"] = replace(triage(language, modes, documents=()), service=unknown)
     home_view = shown["home"]
     assert isinstance(home_view, HomeView)
     for left_s in (20, 1):

@@ -1,5 +1,7 @@
 """The real window in modes: switches act, the warning covers what is behind it, colours turn."""
 
+from dataclasses import replace
+
 import pytest
 
 from kiosk.view import Modes
@@ -60,7 +62,7 @@ def test_a_touch_that_is_down_when_the_warning_comes_does_not_act(kiosk):
     face = (x + width // 2, y + 3)
     up = kiosk.picture().getpixel(face)
     with kiosk.another_bench() as finger:
-        finger.send(op="tap", x=x + 60, y=y + height - 20, hold_ms=1000)
+        finger.send(op="tap", x=x + 60, y=y + height - 20, hold_ms=2500)
         kiosk.picture_when(lambda image: image.getpixel(face) != up)
         kiosk.order(**kiosk.viewed(views.idle("en", 20)))
         assert finger.answer()["control"] is None
@@ -73,7 +75,7 @@ def test_a_touch_on_the_warning_outlasts_its_seconds(kiosk):
     face = (x + width // 2, y + 3)
     up = kiosk.picture().getpixel(face)
     with kiosk.another_bench() as finger:
-        finger.send(op="tap", x=x + 40, y=y + height // 2, hold_ms=1000)
+        finger.send(op="tap", x=x + 40, y=y + height // 2, hold_ms=2500)
         kiosk.picture_when(lambda image: image.getpixel(face) != up)
         kiosk.order(**kiosk.viewed(views.idle("en", 19)))
         assert finger.answer()["control"] == "stay"
@@ -88,3 +90,17 @@ def test_white_on_black_and_back(kiosk):
     ):
         kiosk.show(views.home("en", modes=modes))
         assert kiosk.picture().getpixel(corner) == ground
+
+
+def test_the_counter_and_the_machine_are_the_same_size_and_both_are_reported(kiosk):
+    screen = kiosk.show(views.triage("zh_CN"))
+    controls = _by_id(screen)
+    assert controls["counter"]["rect"][2:] == controls["machine"]["rect"][2:]
+    for name in ("counter", "machine", "back", "person"):
+        kiosk.rested()
+        assert kiosk.tap(controls[name])["control"] == name
+    closed = replace(views.TILES[1], closed="closed.closing")
+    screen = kiosk.show(replace(views.triage("zh_CN"), service=closed))
+    kiosk.rested()
+    assert kiosk.tap(_by_id(screen)["counter"])["control"] is None
+    assert "今天办不完了" in _by_id(screen)["counter"]["spoken"]

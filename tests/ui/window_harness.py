@@ -26,6 +26,7 @@ TYPES: dict[str, type[views.View]] = {
     for kind in (
         views.HomeView,
         views.AccessView,
+        views.TriageView,
         views.TicketView,
         views.NoSlipView,
         views.OutOfServiceView,

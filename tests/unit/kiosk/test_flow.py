@@ -40,6 +40,7 @@ HOME = first_visit("zh_CN")
 VISITS = {
     Phase.HOME: HOME,
     Phase.ACCESS: Visit(Phase.ACCESS, "en", "zh_CN", person="P"),
+    Phase.TRIAGE: Visit(Phase.TRIAGE, "en", "zh_CN", person="P", service="B"),
     Phase.WARNING: Visit(Phase.WARNING, "en", "zh_CN", behind=Phase.ACCESS, left_s=20),
     Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
@@ -52,7 +53,8 @@ CONTROLS = (
     view.CONTROL_ACKNOWLEDGE, view.CONTROL_ANYWHERE, view.CONTROL_PERSON, view.CONTROL_LISTEN,
     view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, view.CONTROL_SIMPLE,
     view.CONTROL_LOW, view.CONTROL_CONTRAST, view.CONTROL_GO, view.CONTROL_EVERYTHING,
-    view.CONTROL_EXIT, view.CONTROL_STAY, view.CONTROL_FINISH, "",
+    view.CONTROL_BACK, view.CONTROL_COUNTER, view.CONTROL_MACHINE, view.CONTROL_EXIT,
+    view.CONTROL_STAY, view.CONTROL_FINISH, "",
 )  # fmt: skip
 TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
 IDLE = (StartTimer(Timer.IDLE),)
@@ -87,6 +89,13 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.ACCESS, Tapped("access.go", "t2")): (Phase.HOME, IDLE),
     (Phase.ACCESS, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", ""))),
     (Phase.ACCESS, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
+    (Phase.TRIAGE, Tapped("language", "t2")): (Phase.TRIAGE, IDLE),
+    (Phase.TRIAGE, Identified("vip")): (Phase.TRIAGE, IDLE),
+    (Phase.TRIAGE, Tapped("counter", "t2")): (Phase.ISSUING, (StopTimer(), Issue("B", "t2", ""))),
+    (Phase.TRIAGE, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", ""))),
+    (Phase.TRIAGE, Tapped("machine", "t2")): (Phase.HOME, IDLE),
+    (Phase.TRIAGE, Tapped("back", "t2")): (Phase.HOME, IDLE),
+    (Phase.TRIAGE, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.WARNING, TimedOut(Timer.SECOND)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.WARNING, Tapped("stay", "t2")): (Phase.ACCESS, IDLE),
     (Phase.WARNING, Tapped("finish", "t2")): (Phase.HOME, (StopTimer(),)),
@@ -121,7 +130,8 @@ def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
     if expected is not None:
         after, effects = step(visit, event)
         assert (after.phase, effects) == expected
-        if after.phase is Phase.HOME and phase not in (Phase.HOME, Phase.ISSUING, Phase.ACCESS):
+        deciding = (Phase.HOME, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE)
+        if after.phase is Phase.HOME and phase not in deciding:
             assert after == HOME
     elif event in NEWS:
         with pytest.raises(ImpossibleStep, match=phase.name):
@@ -245,12 +255,41 @@ def test_all_services_is_for_simple_mode_and_a_person_where_there_is_one() -> No
     assert taps(visit, "acknowledge") == first_visit("en", "P")
 
 
+def test_a_service_with_something_to_read_shows_it_before_the_ticket() -> None:
+    home = first_visit("zh_CN", "P", frozenset("B"))
+    _, effects = step(home, Tapped("service.A", "t1"))
+    assert effects[-1] == Issue("A", "t1", "")
+    visit, effects = step(taps(home, "language"), Tapped("service.B", "t1"))
+    assert (visit.phase, visit.service, effects) == (Phase.TRIAGE, "B", IDLE)
+    assert taps(visit, "back") == taps(home, "language")
+    visit, effects = step(visit, Tapped("counter", "t2"))
+    assert effects[-1] == Issue("B", "t2", "")
+
+
+def test_who_goes_to_the_machine_is_two_touches_from_a_ticket_and_not_asked_again() -> None:
+    home = first_visit("zh_CN", "P", frozenset("B"))
+    visit = taps(home, "language", "service.B", "machine")
+    assert (visit.phase, visit.language, visit.notice) == (Phase.HOME, "en", "choice.machine.go")
+    _, effects = step(taps(visit, "service.B"), Tapped("counter", "t9"))
+    assert effects[-1] == Issue("B", "t9", "")
+    assert taps(visit, "access").notice == ""
+    left = taps(home, "service.B", "machine")
+    assert step(left, TimedOut(Timer.IDLE)) == (home, ())
+
+
+def test_simple_mode_has_no_step_between() -> None:
+    home = first_visit("zh_CN", "P", frozenset("B"))
+    simple = taps(home, "access", "access.simple", "access.go")
+    _, effects = step(simple, Tapped("service.B", "t1"))
+    assert effects[-1] == Issue("B", "t1", "")
+
+
 class Walk(RuleBasedStateMachine):
     """A shell that answers each effect once, and people who tap whatever they like."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.visit = first_visit("zh_CN", "P")
+        self.visit = first_visit("zh_CN", "P", frozenset("B"))
         self.asked: Issue | None = None
         self.printing: Ticket | None = None
         self.timer: Timer | None = None
@@ -369,7 +408,7 @@ class Walk(RuleBasedStateMachine):
     def home_belongs_to_the_next_visitor(self) -> None:
         """What is left of a visitor on the home screen is wiped by a running timer."""
         visit = self.visit
-        if visit.phase is Phase.HOME and visit != first_visit("zh_CN", "P"):
+        if visit.phase is Phase.HOME and visit != first_visit("zh_CN", "P", frozenset("B")):
             assert (visit.ticket, visit.request, visit.cause) == (None, "", "")
             assert self.timer is Timer.IDLE
 
@@ -379,6 +418,7 @@ class Walk(RuleBasedStateMachine):
             Phase.TICKET: {Timer.TICKET},
             Phase.CLOSED: {Timer.RETRY},
             Phase.ACCESS: {Timer.IDLE},
+            Phase.TRIAGE: {Timer.IDLE},
             Phase.WARNING: {Timer.SECOND},
         }
         if self.visit.phase is Phase.HOME:

@@ -21,7 +21,7 @@ from kiosk.ui.window import KioskWindow
 from simulator.prove import kiosk_screens as screens
 from simulator.prove.kiosk_measure import marked, measure
 
-SPOILS = ("target", "contrast", "translation")
+SPOILS = ("target", "contrast", "translation", "room")
 
 
 def shrink_a_button() -> None:
@@ -36,14 +36,16 @@ def shrink_a_button() -> None:
     home.HomePage = Shrunk  # type: ignore[misc]
 
 
-def catalogue(without_translation: bool) -> Catalogue:
-    """The kiosk's words; one of them in the wrong language if asked for."""
+def catalogue(spoil: str) -> Catalogue:
+    """The kiosk's words; one of them in the wrong language, or too long, if asked for."""
     words = Catalogue.load()
     texts = {
         language: {key: words.template(language, key) for key in words.keys}
         for language in words.languages
     }
-    if without_translation:
+    if spoil == "room":
+        texts["en"]["home.hint"] += " There is nothing else to do, and it takes no time at all."
+    if spoil == "translation":
         texts["en"]["home.title"] = texts["en"]["home.title.small"] = texts["zh_CN"]["home.title"]
     return Catalogue(texts)
 
@@ -95,7 +97,7 @@ async def main() -> None:
     window = KioskWindow(
         size=size,
         pixel_pitch_mm=pitch_mm,
-        catalogue=catalogue(options.spoil == "translation"),
+        catalogue=catalogue(options.spoil),
         on_control=lambda control, touch: None,
         palette={**tokens.DAY, **pale},
     )

@@ -27,6 +27,7 @@ async def test_a_sample_of_screens_has_no_fault(tmp_path):
     [
         ("target", "home plain en large: language: 18.8 mm, at least 20"),
         ("contrast", "home plain en large: 'Deposit, withdraw': "),
+        ("room", "home plain en large: 'Tap once and take your ticket. There is"),
         ("translation", "home plain en large: '您好，请选择业务' is not in en"),
     ],
 )

@@ -37,8 +37,11 @@ class Catalogue:
         self._compare()
 
     @classmethod
-    def load(cls, folder: Path = FOLDER, languages: tuple[str, ...] = LANGUAGES) -> "Catalogue":
-        """Read ``<language>.po`` of every language; raise :class:`CatalogueError` on any fault."""
+    def load(cls, folder: Path = FOLDER, languages: tuple[str, ...] = ()) -> "Catalogue":
+        """Read ``<language>.po`` of every language, if none is named of all there are; raise
+        :class:`CatalogueError` on any fault.
+        """
+        languages = languages or available(folder)
         return cls({language: _read(folder / f"{language}.po") for language in languages})
 
     @property
@@ -106,6 +109,12 @@ class Catalogue:
                         f"{other}.po: {key!r} has the placeholders "
                         f"{sorted(self._fields[other][key])}, {first}.po has {sorted(fields)}"
                     )
+
+
+def available(folder: Path = FOLDER) -> tuple[str, ...]:
+    """The languages of ``folder``: those of the configuration first, then one for each file."""
+    more = sorted(path.stem for path in folder.glob("*.po"))
+    return (*LANGUAGES, *(language for language in more if language not in LANGUAGES))
 
 
 def _read(path: Path) -> dict[str, str]:

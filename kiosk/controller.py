@@ -33,6 +33,7 @@ from kiosk.asking import Asker
 from kiosk.business_day import business_day, day_start
 from kiosk.callers import CallerKeeper
 from kiosk.cards import CardKeeper
+from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper
@@ -106,7 +107,7 @@ class KioskController:
         self._tz = tz
         self._printer_check_s = printer_check_s
         self._visit = flow.first_visit(
-            config.screen.language, person_letter(config), letters_with_steps(config)
+            config.screen.language, person_letter(config), letters_with_steps(config), available()
         )
         self._on_paper: OnPaper | None = None
         self._shown: View | None = None

@@ -143,6 +143,7 @@ class Visit:
     steps: frozenset[str] = frozenset()
     service: str = ""
     notice: str = ""
+    languages: tuple[str, ...] = LANGUAGES
 
     @property
     def whole_s(self) -> int:
@@ -291,12 +292,23 @@ Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer
 
 
 def first_visit(
-    default_language: str, person: str = "", steps: frozenset[str] = frozenset()
+    default_language: str,
+    person: str = "",
+    steps: frozenset[str] = frozenset(),
+    languages: tuple[str, ...] = LANGUAGES,
 ) -> Visit:
     """The home screen in the branch's own language. ``person``: the letter of that service;
-    ``steps``: those of services with documents or a machine to show before the ticket.
+    ``steps``: those of services with documents or a machine to show before the ticket;
+    ``languages``: what the language switch goes through.
     """
-    return Visit(Phase.HOME, default_language, default_language, person=person, steps=steps)
+    return Visit(
+        Phase.HOME,
+        default_language,
+        default_language,
+        person=person,
+        steps=steps,
+        languages=languages,
+    )
 
 
 def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
@@ -347,7 +359,8 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
 def _tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     control = event.control
     if control == CONTROL_LANGUAGE:
-        language = LANGUAGES[(LANGUAGES.index(visit.language) + 1) % len(LANGUAGES)]
+        languages = visit.languages
+        language = languages[(languages.index(visit.language) + 1) % len(languages)]
         idle = visit.phase in (Phase.HOME, Phase.ACCESS, Phase.TRIAGE)
         return replace(visit, language=language), (StartTimer(Timer.IDLE),) if idle else ()
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
@@ -447,4 +460,4 @@ def _home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
 
 
 def _fresh(visit: Visit) -> Visit:
-    return first_visit(visit.default_language, visit.person, visit.steps)
+    return first_visit(visit.default_language, visit.person, visit.steps, visit.languages)

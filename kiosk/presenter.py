@@ -20,6 +20,7 @@ from kiosk.view import (
     TriageView,
     View,
     Wait,
+    Words,
 )
 
 CAUSES_IN_WORDS = frozenset({"paper_out"})
@@ -53,18 +54,18 @@ class OnPaper:
 def header(config: KioskConfig, now: datetime) -> Header:
     """Branch, date and clock of the header band."""
     return Header(
-        branch={"zh_CN": config.branch.zh, "en": config.branch.en},
-        date={
-            "zh_CN": f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
-            "en": f"{WEEKDAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
-        },
+        branch=Words(zh_CN=config.branch.zh, en=config.branch.en),
+        date=Words(
+            zh_CN=f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
+            en=f"{WEEKDAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
+        ),
         clock=f"{now:%H:%M}",
     )
 
 
-def names(service: ServiceConfig) -> dict[str, str]:
+def names(service: ServiceConfig) -> Words:
     """A service's name by language."""
-    return {"zh_CN": service.zh, "en": service.en}
+    return Words(zh_CN=service.zh, en=service.en)
 
 
 def person_letter(config: KioskConfig) -> str:
@@ -74,11 +75,11 @@ def person_letter(config: KioskConfig) -> str:
 
 def tile_of(service: ServiceConfig, waits: Mapping[str, Wait], closed: str) -> ServiceTile:
     """The service as the first screen shows it; ``closed``: why it gives no number, or ""."""
-    short = {"zh_CN": service.short_zh, "en": service.short_en}
+    short = Words(zh_CN=service.short_zh, en=service.short_en)
     return ServiceTile(
         service.letter,
         names(service),
-        {"zh_CN": service.examples_zh, "en": service.examples_en},
+        Words(zh_CN=service.examples_zh, en=service.examples_en),
         waits.get(service.letter, Wait()),
         service.priority,
         short={language: name for language, name in short.items() if name},
@@ -95,8 +96,8 @@ def simple_tiles(config: KioskConfig, tiles: list[ServiceTile]) -> list[ServiceT
         if service := named.get(tile.letter):
             chosen[index] = replace(
                 tile,
-                name={"zh_CN": service.simple_zh, "en": service.simple_en},
-                examples={"zh_CN": service.simple_examples_zh, "en": service.simple_examples_en},
+                name=Words(zh_CN=service.simple_zh, en=service.simple_en),
+                examples=Words(zh_CN=service.simple_examples_zh, en=service.simple_examples_en),
             )
     return [*chosen, *(tile for tile in tiles if tile.priority)]
 
@@ -113,8 +114,8 @@ def triage(
     documents = tuple(
         Document(
             document.icon,
-            {"zh_CN": document.zh, "en": document.en},
-            {"zh_CN": document.note_zh, "en": document.note_en},
+            Words(zh_CN=document.zh, en=document.en),
+            Words(zh_CN=document.note_zh, en=document.note_en),
         )
         for document in service.documents
     )

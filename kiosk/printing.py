@@ -30,6 +30,7 @@ from kiosk.paper import (
 )
 from kiosk.presenter import OnPaper, names, reference
 from kiosk.slip import build_slip
+from kiosk.view import LANGUAGES
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.errors import JournalFull
@@ -102,7 +103,7 @@ class SlipPrinter:
                 reference=reference(ticket.id),
                 public_url=branch.public_url or None,
                 complaints_phone=branch.complaints_phone,
-                language=language,
+                language=language if language in LANGUAGES else "en",  # a slip has its own words
                 copy=copy,
             )
 

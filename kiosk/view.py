@@ -6,6 +6,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 LANGUAGES = ("zh_CN", "en")
+"""The languages of the configuration's own words; the catalogue may have more."""
+
+
+class Words(dict[str, str]):
+    """A text by language; in a language that it lacks it is English."""
+
+    def __missing__(self, language: str) -> str:
+        return self["en"]
 
 
 class Screen(StrEnum):
@@ -70,6 +78,11 @@ class ServiceTile:
     priority: bool = False  # the "a person, please" service, drawn as the green button
     short: dict[str, str] = field(default_factory=dict)  # name for the small kiosk, if needed
     closed: str = ""  # key of the catalogue that says why no number is given ("closed.full")
+
+    def brief(self, language: str) -> str:
+        """The short name where there is one, in the same language as the name."""
+        spoken = language if language in self.name else "en"
+        return self.short.get(spoken) or self.name[language]
 
 
 @dataclass(frozen=True, slots=True)

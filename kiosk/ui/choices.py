@@ -79,7 +79,7 @@ class ChoiceTile(Control):
         more = tile.examples[language] if self._more_px else ""
         up = 10 if more else -CAPITAL_EM / 2 * self._name_px
         self._name.place(left, middle - up, room)
-        self._name.write((short and tile.short.get(language)) or self.label)
+        self._name.write(tile.brief(language) if short else self.label)
         self._more.place(left, middle - up + 1.35 * self._more_px, 1.2 * self._more_px, room)
         self._more.write(more)
 

@@ -27,7 +27,7 @@ BAND = 148
 BAND_SMALL = 80
 GAP_SMALL = 16
 _ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech"}
-_KEYS = {CONTROL_LANGUAGE: "lang.switch", CONTROL_ACCESS: "access", CONTROL_FEEDBACK: "feedback"}
+_KEYS = {CONTROL_LANGUAGE: "lang.name", CONTROL_ACCESS: "access", CONTROL_FEEDBACK: "feedback"}
 
 
 class HomePage(Page):

@@ -21,7 +21,7 @@ from kiosk.view import (
 )
 
 GAP_SMALL = 16
-_KEYS = {CONTROL_LANGUAGE: "lang.switch", CONTROL_LISTEN: "listen", CONTROL_EXIT: "low.exit"}
+_KEYS = {CONTROL_LANGUAGE: "lang.name", CONTROL_LISTEN: "listen", CONTROL_EXIT: "low.exit"}
 _ICONS = {CONTROL_LISTEN: "sound", CONTROL_EXIT: "cross"}
 
 
@@ -65,7 +65,7 @@ class Row:
             return
         words = wait_words(kit.catalogue, language, tile.wait, large=page.large)
         self._letter.write(tile.letter)
-        self._name.write(tile.short.get(language) or tile.name[language])
+        self._name.write(tile.brief(language))
         people, span = "", words.span
         if tile.closed:
             people, span = page.say(tile.closed), ""

@@ -90,7 +90,7 @@ class OutOfServicePage(Page):
         self._or.write(self.say("oos.where.or"))
         if self._call is not None:
             self._call.write(self.say("oos.call"))
-        self._language.write(self.say("lang.switch"))
+        self._language.write(self.say("lang.name"))
 
     def _write_large(self, title: str, why_lines: int) -> None:
         three = title.count("\n") == 2

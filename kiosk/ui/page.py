@@ -33,6 +33,8 @@ HEADER = 168
 HEADER_SMALL = 108
 BOTTOM = 1872  # lower edge of the last control
 BOTTOM_SMALL = 768
+NEXT_LANGUAGE = "lang.name"
+"""The one text that is said in the language that comes next."""
 _PARTS = ("·", " – ", " - ")  # what stands between a bank's and a branch's name
 
 
@@ -83,8 +85,12 @@ class Page(Widget):
 
     def say(self, key: str, **values: object) -> str:
         """A text of the page's language, the short form on the small kiosk and in large print."""
+        language = self.language
+        if key == NEXT_LANGUAGE:
+            languages = self.kit.catalogue.languages
+            language = languages[(languages.index(language) + 1) % len(languages)]
         roomy = self.large and not self.kit.modes.simple
-        return say(self.kit.catalogue, self.language, key, large=roomy, **values)
+        return say(self.kit.catalogue, language, key, large=roomy, **values)
 
     def controls(self) -> list[Control]:
         """The targets that are on the page now, in the order of reading and of the keys."""

@@ -23,11 +23,18 @@ SERVICES = 2
 GAP_SMALL = 16
 _KEYS = {
     CONTROL_EVERYTHING: "simple.all",
-    CONTROL_LANGUAGE: "lang.switch",
+    CONTROL_LANGUAGE: "lang.name",
     CONTROL_LISTEN: "listen",
     CONTROL_EXIT: "low.exit",
     CONTROL_ACCESS: "access",
 }
+_SHARES = {
+    CONTROL_EVERYTHING: 1.5,
+    CONTROL_LANGUAGE: 1.1,
+    CONTROL_LISTEN: 1.1,
+    CONTROL_EXIT: 0.9,
+}
+"""Of the last row's width: "all services" is the longest of them in every language."""
 
 
 class SimpleHomePage(Page):
@@ -90,8 +97,7 @@ class SimpleHomePage(Page):
         ids = [name for name in wanted if name != CONTROL_LISTEN or name in self.kit.served]
         x, y, width, height = box
         gap = GAP if self.large else GAP_SMALL
-        # "All services" is the longest of them in every language.
-        shares = [1.5 if name == CONTROL_EVERYTHING else 1.0 for name in ids]
+        shares = [_SHARES[name] for name in ids]
         each = (width - gap * (len(ids) - 1)) / sum(shares)
         buttons = []
         for name, share in zip(ids, shares, strict=True):

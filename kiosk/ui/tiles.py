@@ -139,7 +139,7 @@ class ServiceButton(Control):
         right: float,
         middle: float,
     ) -> None:
-        self._name.write(tile.short.get(language) or tile.name[language])
+        self._name.write(tile.brief(language))
         self._name.place(left, middle - 15, right - left)
         baseline = middle + 73
         people = any(words.ahead)

@@ -113,9 +113,11 @@ async def measured(
     only: str = "",
     jobs: int = 1,
     sizes: tuple[str, ...] = tuple(SIZES),
+    locale: Path | None = None,
 ) -> Gate:
     """Measure in a window for each size, ``jobs`` at a time; logs go to ``folder``, marked
-    pictures to ``marked``. ``only``: names of screens, separated by commas.
+    pictures to ``marked``. ``only``: names of screens, separated by commas;
+    ``locale``: a folder of catalogues other than the kiosk's own.
     """
     gate = Gate()
     turns = asyncio.Semaphore(jobs)
@@ -126,6 +128,7 @@ async def measured(
             window = await parts.start(
                 f"window-{size}", sys.executable, "-m", "simulator.prove.kiosk_window",
                 "--size", size, "--out", str(marked), "--spoil", spoil, "--only", only,
+                *(("--locale", str(locale)) if locale else ()),
                 env={"DISPLAY": display}, piped=True,
             )  # fmt: skip
             assert window.process.stdout is not None

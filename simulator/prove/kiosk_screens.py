@@ -23,6 +23,7 @@ from kiosk.view import (
     TriageView,
     View,
     Wait,
+    Words,
 )
 from simulator.prove.kiosk_measure import Limits
 
@@ -31,11 +32,11 @@ SMALL = ((1280, 800), 0.16996)
 SIZES = {"large": LARGE, "small": SMALL}
 
 HEADER = Header(
-    branch={"zh_CN": "示例银行·滨江支行", "en": "Sample Bank – Riverside"},
-    date={"zh_CN": "11月23日 星期一", "en": "Mon 23 November"},
+    branch=Words(zh_CN="示例银行·滨江支行", en="Sample Bank – Riverside"),
+    date=Words(zh_CN="11月23日 星期一", en="Mon 23 November"),
     clock="10:24",
 )
-CASH = {"zh_CN": "现金业务", "en": "Cash"}
+CASH = Words(zh_CN="现金业务", en="Cash")
 WAIT = Wait(6, 15, 25)
 COVERED = Wait(6, 15, 25, covered=True)
 
@@ -44,7 +45,7 @@ def _tile(
     letter: str, zh: str, zh_examples: str, en: str, en_examples: str, wait: Wait
 ) -> ServiceTile:
     short = {"en": "Cards"} if letter == "B" else {}
-    names, examples = {"zh_CN": zh, "en": en}, {"zh_CN": zh_examples, "en": en_examples}
+    names, examples = Words(zh_CN=zh, en=en), Words(zh_CN=zh_examples, en=en_examples)
     return ServiceTile(letter, names, examples, wait, short=short)
 
 
@@ -63,8 +64,8 @@ TILES = (
 )
 PERSON = ServiceTile(
     "P",
-    {"zh_CN": "长者·需要人工", "en": "A person, please"},
-    {"zh_CN": "取优先号，工作人员来帮您", "en": "Seniors welcome. Priority ticket."},
+    Words(zh_CN="长者·需要人工", en="A person, please"),
+    Words(zh_CN="取优先号，工作人员来帮您", en="Seniors welcome. Priority ticket."),
     Wait(0, 0, 0),
     priority=True,
 )
@@ -75,8 +76,8 @@ ODD_TILES = (
     ),
     ServiceTile(
         "C",
-        {"zh_CN": "对公业务", "en": "Business"},
-        {"zh_CN": "企业开户、对账", "en": "Company accounts"},
+        Words(zh_CN="对公业务", en="Business"),
+        Words(zh_CN="企业开户、对账", en="Company accounts"),
         Wait(),
         closed="closed.full",
     ),
@@ -149,9 +150,6 @@ def gallery(language: str) -> dict[str, View]:
     }
 
 
-LANGUAGES = ("zh_CN", "en")
-
-
 @dataclass(frozen=True, slots=True)
 class Shot:
     """One screen to measure, and what its mode promises."""
@@ -184,14 +182,14 @@ SIMPLE_HOME_CAPITAL_MM = 10.4
 SIMPLE_TILES = (
     ServiceTile(
         "A",
-        {"zh_CN": "存钱 取钱", "en": "Cash"},
-        {"zh_CN": "现金、存折都可以", "en": "In or out, passbook too"},
+        Words(zh_CN="存钱 取钱", en="Cash"),
+        Words(zh_CN="现金、存折都可以", en="In or out, passbook too"),
         WAIT,
     ),
     ServiceTile(
         "B",
-        {"zh_CN": "卡和账户", "en": "Cards & accounts"},
-        {"zh_CN": "挂失、改密码、查账", "en": "Lost card, PIN, balance"},
+        Words(zh_CN="卡和账户", en="Cards & accounts"),
+        Words(zh_CN="挂失、改密码、查账", en="Lost card, PIN, balance"),
         Wait(9, 25, 40),
         short={"en": "Cards"},
     ),
@@ -207,18 +205,18 @@ def access(language: str, chosen: Modes, **changes: Any) -> AccessView:
 DOCUMENTS = (
     Document(
         "id",
-        {"zh_CN": "本人身份证", "en": "Your ID card"},
-        {"zh_CN": "原件，复印件不行", "en": "original, no copy"},
+        Words(zh_CN="本人身份证", en="Your ID card"),
+        Words(zh_CN="原件，复印件不行", en="original, no copy"),
     ),
     Document(
         "card",
-        {"zh_CN": "银行卡或存折", "en": "Card or passbook"},
-        {"zh_CN": "挂失可不带", "en": "not if lost"},
+        Words(zh_CN="银行卡或存折", en="Card or passbook"),
+        Words(zh_CN="挂失可不带", en="not if lost"),
     ),
     Document(
         "phone",
-        {"zh_CN": "手机", "en": "Phone"},
-        {"zh_CN": "要收验证码", "en": "for a code by text"},
+        Words(zh_CN="手机", en="Phone"),
+        Words(zh_CN="要收验证码", en="for a code by text"),
     ),
 )
 
@@ -259,10 +257,10 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
     return shown
 
 
-def shots(size: str) -> Iterator[Shot]:
+def shots(size: str, languages: tuple[str, ...]) -> Iterator[Shot]:
     """Every screen in every mode and language."""
     for mode, modes in MODES.items():
-        for language in LANGUAGES:
+        for language in languages:
             for name, view in in_modes(language, modes).items():
                 capital_mm = 7.3
                 if modes.simple and size == "large":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from kiosk.catalogue import Catalogue
+from kiosk.catalogue import FOLDER, Catalogue
 from kiosk.ui import tokens
 from kiosk.ui.window import KioskWindow
 from simulator.prove import kiosk_screens as screens
@@ -36,9 +36,9 @@ def shrink_a_button() -> None:
     home.HomePage = Shrunk  # type: ignore[misc]
 
 
-def catalogue(spoil: str) -> Catalogue:
+def catalogue(folder: Path, spoil: str) -> Catalogue:
     """The kiosk's words; one of them in the wrong language, or too long, if asked for."""
-    words = Catalogue.load()
+    words = Catalogue.load(folder)
     texts = {
         language: {key: words.template(language, key) for key in words.keys}
         for language in words.languages
@@ -58,14 +58,19 @@ def pixels(window: KioskWindow, path: Path) -> Image.Image:
 
 
 async def drive(
-    window: KioskWindow, size: str, out: Path, only: set[str], keep: Path | None
+    window: KioskWindow,
+    size: str,
+    out: Path,
+    only: set[str],
+    keep: Path | None,
+    languages: tuple[str, ...],
 ) -> None:
     """Show, measure and report every screen; then close the window."""
     try:
         window.show(screens.out_of_service("en"))
         await window.first_frame.wait()
         with tempfile.TemporaryDirectory(prefix="lobby-gate-") as folder:
-            for shot in screens.shots(size):
+            for shot in screens.shots(size, languages):
                 if only and shot.name not in only:
                     continue
                 window.show(shot.view)
@@ -90,14 +95,16 @@ async def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--spoil", default="", choices=("", *SPOILS))
     parser.add_argument("--only", default="")
+    parser.add_argument("--locale", type=Path, default=FOLDER, help="a folder of catalogues")
     parser.add_argument("--keep", type=Path, help="a folder for every picture, marked or not")
     options = parser.parse_args()
     size, pitch_mm = screens.SIZES[options.size]
     pale = {tokens.MUTED: tokens.colour("#8A959D")} if options.spoil == "contrast" else {}
+    words = catalogue(options.locale, options.spoil)
     window = KioskWindow(
         size=size,
         pixel_pitch_mm=pitch_mm,
-        catalogue=catalogue(options.spoil),
+        catalogue=words,
         on_control=lambda control, touch: None,
         palette={**tokens.DAY, **pale},
     )
@@ -108,7 +115,9 @@ async def main() -> None:
     if options.keep:
         options.keep.mkdir(parents=True, exist_ok=True)
     only = {name for name in options.only.split(",") if name}
-    driving = asyncio.create_task(drive(window, options.size, out, only, options.keep))
+    driving = asyncio.create_task(
+        drive(window, options.size, out, only, options.keep, words.languages)
+    )
     await window.run()
     await driving
 

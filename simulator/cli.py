@@ -148,6 +148,13 @@ def _finish(console: Console, table: dict[str, Any], report_file: Path | None) -
         f"lost {table['events']['lost']}, doubled {table['events']['duplicated']},"
         f" ghost tickets {table['ghost_tickets']}, numbers twice {table['duplicate_numbers']}",
     )
+    if (recorded := table.get("recorded")) and recorded["compared"]:
+        summary.add_row(
+            "recorded",
+            f"{recorded['compared']} waits compared, {recorded['within_2_s']} within 2 s, largest"
+            f" difference {recorded['largest_difference_s']:.3f} s (line {recorded['line']});"
+            f" {recorded['other_outcome']} ended otherwise",
+        )
     for picture in table.get("pictures", []):
         summary.add_row("picture", picture)
     if report_file is not None:

@@ -28,7 +28,8 @@ class Arrival:
     """One person. Times in seconds of the day; ``service_s`` None: takes the median of the
     service.
 
-    ``patience_s`` None: never abandons.
+    ``patience_s`` None: never abandons. ``waited_s`` is the wait that was recorded, until the
+    service began or the person left; None for one that would be negative.
     """
 
     line: int
@@ -38,6 +39,7 @@ class Arrival:
     arrive_s: float
     service_s: float | None
     patience_s: float | None
+    waited_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +141,12 @@ def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
     outcome = _text(row, "outcome").upper()
     service_s = patience_s = None
     if outcome == SERVED:
+        waited_s = _seconds(row, "start_s") - arrive_s
         service_s = _seconds(row, "end_s") - _seconds(row, "start_s")
         if service_s <= 0:
             raise ValueError(f"service of {service_s:g} s (end_s - start_s); expected more than 0")
     elif outcome == ABANDONED:
-        patience_s = _seconds(row, "leave_queue_s") - arrive_s
+        waited_s = patience_s = _seconds(row, "leave_queue_s") - arrive_s
         if patience_s < 0:
             raise ValueError(f"left {-patience_s:g} s before it arrived")
     else:
@@ -156,6 +159,7 @@ def _arrival(line: int, row: Mapping[str, str | None]) -> Arrival:
         arrive_s=arrive_s,
         service_s=service_s,
         patience_s=patience_s,
+        waited_s=waited_s if waited_s >= 0 else None,
     )
 
 

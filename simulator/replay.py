@@ -30,7 +30,7 @@ from kiosk.view import CONTROL_ACKNOWLEDGE, CONTROL_DONE, View
 from simulator import report
 from simulator.errors import BadInput, SimulatorError
 from simulator.oracle import Memory, audit
-from simulator.recorded_day import Arrival, RecordedDay
+from simulator.recorded_day import ABANDONED, SERVED, Arrival, RecordedDay
 from simulator.vtime import PacedLoop, virtual_clock
 from simulator.world import World
 
@@ -48,7 +48,7 @@ time.
 """
 FIELDS = (
     "ticket", "service", "segment", "arrive_s", "call_s", "start_s", "end_s", "wait_s", "counter",
-    "outcome",
+    "outcome", "recorded_wait_s", "difference_s",
 )  # fmt: skip
 
 
@@ -79,6 +79,17 @@ class Outcome:
     wait_s: float | None = None
     counter: int | None = None
     outcome: str = ""
+    recorded_wait_s: float | None = None
+
+    @property
+    def difference_s(self) -> float | None:
+        """The replayed wait less the recorded one, None where either is missing or the person left
+        in one and was served in the other.
+        """
+        as_recorded = SERVED if self.arrival.patience_s is None else ABANDONED
+        if self.wait_s is None or self.recorded_wait_s is None or self.outcome != as_recorded:
+            return None
+        return self.wait_s - self.recorded_wait_s
 
 
 @dataclass(slots=True)
@@ -128,6 +139,7 @@ class Replay:
             counters=options.counters,
             discipline=options.discipline,
             stretch=options.stretch,
+            recorded=compared(list(self.outcomes.values())),
             skipped_rows=len(self.day.skipped),
             skipped=[f"line {row.line}: {row.reason}" for row in self.day.skipped],
         )
@@ -195,7 +207,13 @@ class Replay:
         if kiosk.visit.ticket is None:
             raise SimulatorError(f"line {arrival.line}: no ticket ({kiosk.visit.cause})")
         ticket = kiosk.visit.ticket
-        self.outcomes[ticket.id] = Outcome(arrival, arrive_s, ticket.number)
+        recorded_s = arrival.waited_s
+        self.outcomes[ticket.id] = Outcome(
+            arrival,
+            arrive_s,
+            ticket.number,
+            recorded_wait_s=None if recorded_s is None else recorded_s * self.options.stretch,
+        )
         self.memory.shown.append(ticket.number)
         while kiosk.visit.phase is Phase.PRINTING:
             self._view_changed.clear()
@@ -260,6 +278,24 @@ class Replay:
         self.progress(self._settled, len(self.day.arrivals))
 
 
+def compared(outcomes: list[Outcome]) -> dict[str, Any]:
+    """The replayed waits against the recorded ones: how many could be compared, how many end
+    otherwise (served, left), the largest difference (s) and whose it is.
+    """
+    found = [(row.difference_s, row) for row in outcomes if row.difference_s is not None]
+    worst = max(found, key=lambda one: abs(one[0]), default=None)
+    as_recorded = (SERVED, ABANDONED)
+    return {
+        "compared": len(found),
+        "other_outcome": sum(
+            row.outcome != as_recorded[row.arrival.patience_s is not None] for row in outcomes
+        ),
+        "within_2_s": sum(abs(difference_s) <= 2 for difference_s, _ in found),
+        "largest_difference_s": None if worst is None else round(abs(worst[0]), 3),
+        "line": None if worst is None else worst[1].arrival.line,
+    }
+
+
 def write_tickets(path: Path, outcomes: list[Outcome]) -> None:
     """tickets.csv: one row an arrival, times in seconds of the (stretched) day."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -276,6 +312,10 @@ def write_tickets(path: Path, outcomes: list[Outcome]) -> None:
                     *("" if value is None else f"{value:.3f}" for value in times),
                     row.counter if row.counter is not None else "",
                     row.outcome,
+                    *(
+                        "" if value is None else f"{value:.3f}"
+                        for value in (row.recorded_wait_s, row.difference_s)
+                    ),
                 ]
             )
 

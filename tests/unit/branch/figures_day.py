@@ -9,7 +9,7 @@ from branch.commands import OpenCounter
 from tests.unit.kiosk.bench import Bench
 
 PEOPLE = 60
-TELLERS = {1: "t-1000000001", 2: ""}
+TELLERS = {1: "t-12", 2: ""}
 """By counter; nobody signs in at the second one."""
 
 

@@ -465,5 +465,5 @@ async def test_a_simulated_day_is_that_of_the_raw_events(tmp_path: Path) -> None
     assert counts["unfinished"] == 0
     assert int(found["rated"][3]) > 10
     assert found["apart"]
-    assert {"t-1000000001", "counter 2"} <= set(found["rated-tellers"])
+    assert {"t-12", "counter 2"} <= set(found["rated-tellers"])
     assert int(found["cover"][""][2]) > 10

@@ -4,10 +4,13 @@ import csv
 import heapq
 import json
 import math
+import os
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -18,6 +21,15 @@ from simulator.replay import FIELDS, VIP_SEGMENTS, ReplayOptions, replay
 from tests.unit.simulator.days import Person, busy_day, write
 
 ARRIVAL, FREE, LEAVE = range(3)
+
+
+class Recorded(NamedTuple):
+    """One call as a call centre writes it down (s of the day); -1 where nobody answered."""
+
+    arrive_s: float
+    leave_s: float
+    start_s: float
+    end_s: float
 
 
 def expected(
@@ -125,13 +137,13 @@ def test_the_rows_of_the_tickets_file(tmp_path: Path) -> None:
     table, rows = play(tmp_path, people, ReplayOptions(counters=1, stretch=2))
     assert list(rows[0]) == list(FIELDS) == [
         "ticket", "service", "segment", "arrive_s", "call_s", "start_s", "end_s", "wait_s",
-        "counter", "outcome",
+        "counter", "outcome", "recorded_wait_s", "difference_s",
     ]  # fmt: skip
     assert [",".join(row.values()) for row in rows] == [
-        "B001,PS,VIP,200.000,200.000,200.000,320.000,0.000,1,SERVED",
-        "A001,NW,ORD,220.000,320.000,320.000,380.000,100.000,1,SERVED",
-        "A002,NW,ORD,240.000,,,,30.000,,ABANDONED",
-        "A003,NW,ORD,800.000,800.000,800.000,860.000,0.000,1,SERVED",
+        "B001,PS,VIP,200.000,200.000,200.000,320.000,0.000,1,SERVED,10.000,-10.000",
+        "A001,NW,ORD,220.000,320.000,320.000,380.000,100.000,1,SERVED,10.000,90.000",
+        "A002,NW,ORD,240.000,,,,30.000,,ABANDONED,30.000,0.000",
+        "A003,NW,ORD,800.000,800.000,800.000,860.000,0.000,1,SERVED,30.000,",
     ]
     waits = table["waits_s"]
     assert waits["mean"] == pytest.approx(100 / 3, abs=0.01)
@@ -228,6 +240,89 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert table["skipped"][0].startswith("line 3: service of 0 s")
     assert cli.run_replay(tmp_path / "none.csv", **arguments) == 2
     assert "none.csv: there is no such file" in capsys.readouterr().err
+
+
+def call_centre(rng: random.Random, calls: int, counters: int) -> list[Recorded]:
+    """What a call centre with first come, first served and impatient callers has recorded: each
+    caller takes the line that is free first (Lindley's recursion for several servers), or leaves
+    when that is too late. Nothing of this is known to the product.
+    """
+    free_s, found, now_s = [0.0] * counters, list[Recorded](), 8 * 3_600.0
+    for _ in range(calls):
+        hour = (now_s / 3_600) % 24
+        now_s = round(now_s + rng.expovariate(1 / (70 if 10 < hour < 12 else 100)), 3)
+        service_s = round(max(5.0, rng.lognormvariate(5.5, 0.9)), 3)
+        patience_s = round(rng.expovariate(1 / 600), 3)
+        first = min(range(counters), key=lambda n: free_s[n])
+        start_s = max(now_s, free_s[first])
+        if start_s - now_s > patience_s:
+            found.append(Recorded(now_s, now_s + patience_s, -1, -1))
+            continue
+        free_s[first] = start_s + service_s
+        found.append(Recorded(now_s, start_s, start_s, free_s[first]))
+    return found
+
+
+@pytest.mark.timeout(120)
+def test_the_command_gives_back_the_waits_of_a_recorded_call_centre(
+    tmp_path: Path, rng: random.Random
+) -> None:
+    """The real command on a recording: every wait within 2 s, and it says so itself."""
+    calls = call_centre(rng, 250, 4)
+    path = tmp_path / "calls.csv"
+    path.write_text("".join(f"{','.join(row)}\n" for row in _rows(calls)), "utf-8")
+    tickets, table = tmp_path / "tickets.csv", tmp_path / "report.json"
+    ran = subprocess.run(
+        [sys.executable, "-m", "lobby", "replay", str(path), "--discipline", "fifo",
+         "--counters", "4", "--out", str(tickets), "--report", str(table)],
+        capture_output=True, text=True, timeout=100, check=False,
+        env={**os.environ, "COLUMNS": "200"},
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    with tickets.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(calls)
+    largest_s = 0.0
+    for row, call in zip(rows, calls, strict=True):
+        assert row["outcome"] == ("ABANDONED" if call.start_s < 0 else "SERVED"), row
+        assert float(row["arrive_s"]) == call.arrive_s
+        waited_s = call.leave_s - call.arrive_s
+        assert float(row["recorded_wait_s"]) == pytest.approx(waited_s, abs=0.001)
+        assert float(row["wait_s"]) == pytest.approx(waited_s, abs=2.0), row
+        largest_s = max(largest_s, abs(float(row["wait_s"]) - waited_s))
+    waits = [call.leave_s - call.arrive_s for call in calls]
+    assert max(waits) > 120, "a line that is never long proves nothing"
+    assert sum(call.start_s < 0 for call in calls) > 5
+    recorded = json.loads(table.read_text("utf-8"))["recorded"]
+    assert recorded["compared"] == recorded["within_2_s"] == len(calls)
+    assert recorded["other_outcome"] == 0
+    assert recorded["largest_difference_s"] == pytest.approx(largest_s, abs=0.002)
+    told = f"largest difference {recorded['largest_difference_s']:.3f} s"
+    assert told in " ".join(ran.stdout.split())
+    sys.stdout.write(f"{len(calls)} recorded waits up to {max(waits):.0f} s: {told}\n")
+
+
+def test_another_discipline_is_told_apart(tmp_path: Path, rng: random.Random) -> None:
+    """The comparison can fail: with a counter more the waits are not those recorded."""
+    calls = call_centre(rng, 150, 4)
+    path = tmp_path / "calls.csv"
+    path.write_text("".join(f"{','.join(row)}\n" for row in _rows(calls)), "utf-8")
+    day = recorded_day.read(path, date=None)
+    found = replay(day, ReplayOptions(counters=5), "test", out=None)["recorded"]
+    assert found["within_2_s"] < found["compared"]
+    assert found["other_outcome"] > 0
+    assert found["largest_difference_s"] > 60
+
+
+def _rows(calls: list[Recorded]) -> list[list[str]]:
+    rows = [list(recorded_day.COLUMNS)]
+    for number, call in enumerate(calls, start=1):
+        times = (call.arrive_s, call.leave_s, call.start_s, call.end_s)
+        outcome = "ABANDONED" if call.start_s < 0 else "SERVED"
+        rows.append(
+            [f"C{number}", "2026-11-23", "PS", "ORD", *(f"{s:.3f}" for s in times), outcome]
+        )
+    return rows
 
 
 @pytest.mark.parametrize(("text", "speed"), [("max", math.inf), ("60", 60.0), ("0.5", 0.5)])

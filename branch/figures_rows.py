@@ -7,10 +7,16 @@ from sqlalchemy import Connection, select
 from branch.figures import DayRows, ForecastRow, PartRow, PressRow, ShiftRow, TicketRow
 from branch.tables import forecast_table, leg_table, rating_table, shift_table, ticket_table
 
+FIRST_YEAR, LAST_YEAR = 1971, 9998
+
 
 def bounds_ms(date: str, tz: tzinfo | None) -> tuple[int, int]:
-    """Begin and end of the calendar day (Unix ms). Raises ValueError for what is no ISO date."""
+    """Begin and end of the calendar day (Unix ms); (0, 0) for one that no clock of ours can show.
+    Raises ValueError for what is no ISO date.
+    """
     day = date_type.fromisoformat(date)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        return 0, 0
     begin, end = (
         datetime.combine(one, time(), tz).timestamp() for one in (day, day + timedelta(days=1))
     )

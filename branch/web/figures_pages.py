@@ -14,7 +14,6 @@ from sqlalchemy.exc import SQLAlchemyError
 from branch.day_book import DayBook
 from branch.errors import NotStored
 from branch.figures import FEW, DayFigures, Share
-from branch.web.api import Problem
 from branch.web.figures_charts import (
     HOUR_HEIGHT,
     HOUR_WIDTH,
@@ -26,9 +25,11 @@ from branch.web.figures_charts import (
 from branch.web.figures_words import FIGURES_WORDS
 from branch.web.words import words_for
 
-Date = Annotated[
-    str, QueryParameter(name="date", description="Business date, YYYY-MM-DD; today's if not given")
-]
+FIRST_LINK = "2000-01-01"
+_OF = "Business date, YYYY-MM-DD; today's if not given"
+Date = Annotated[date_type | None, QueryParameter(name="date", description=_OF)]
+TypedDate = Annotated[str, QueryParameter(name="date", description=_OF)]
+"""As somebody wrote it into the address: the page says what is wrong with it."""
 Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
 _T = TypeVar("_T")
 
@@ -51,7 +52,7 @@ def figures_routes(book: DayBook) -> list[HTTPRouteHandler]:
     """GET /branch, /api/branch, /branch.csv and /branch/tickets.csv."""
 
     @get("/branch", media_type=MediaType.HTML, include_in_schema=False)
-    async def page(date: Date = "", lang: Language = "zh") -> Template:
+    async def page(date: TypedDate = "", lang: Language = "zh") -> Template:
         words = FIGURES_WORDS[words_for(lang).lang]
         try:
             day = await _read(book.figures, date)
@@ -61,12 +62,12 @@ def figures_routes(book: DayBook) -> list[HTTPRouteHandler]:
         return Template("branch.html", context=_context(book, day.date, words) | _drawn(day))
 
     @get("/api/branch", summary="A day's figures", tags=["figures"])
-    async def api(date: Date = "") -> Response[DayFigures | Problem]:
-        return await _answer(book.figures, date, lambda day: Response(day))
+    async def api(date: Date = None) -> DayFigures:
+        return await _read(book.figures, _iso(date))
 
     @get("/branch.csv", summary="A day's figures as CSV", tags=["figures"], media_type="text/csv")
-    async def figures_file(date: Date = "") -> Response[Any]:
-        return await _answer(book.figures_csv, date, lambda text: _csv(text, "figures", date))
+    async def figures_file(date: Date = None) -> Response[bytes]:
+        return _csv(await _read(book.figures_csv, _iso(date)), "figures", date)
 
     @get(
         "/branch/tickets.csv",
@@ -74,11 +75,11 @@ def figures_routes(book: DayBook) -> list[HTTPRouteHandler]:
         tags=["figures"],
         media_type="text/csv",
     )
-    async def tickets_file(date: Date = "") -> Response[Any]:
-        return await _answer(book.tickets_csv, date, lambda text: _csv(text, "tickets", date))
+    async def tickets_file(date: Date = None) -> Response[bytes]:
+        return _csv(await _read(book.tickets_csv, _iso(date)), "tickets", date)
 
-    def _csv(text: str, name: str, date: str) -> Response[Any]:
-        disposition = f'attachment; filename="{name}-{book.day(date)}.csv"'
+    def _csv(text: str, name: str, date: date_type | None) -> Response[bytes]:
+        disposition = f'attachment; filename="{name}-{book.day(_iso(date))}.csv"'
         return Response(
             text.encode("utf-8"),
             media_type="text/csv",
@@ -96,14 +97,8 @@ async def _read(read: Callable[[str], _T], date: str) -> _T:
         raise NotStored("the database cannot be read; try again") from error
 
 
-async def _answer(
-    read: Callable[[str], _T], date: str, make: Callable[[_T], Response[Any]]
-) -> Response[Any]:
-    try:
-        return make(await _read(read, date))
-    except ValueError:
-        message = f"date: {date!r}; expected a date like 2026-11-23"
-        return Response(Problem("bad_date", message), status_code=400, media_type=MediaType.JSON)
+def _iso(date: date_type | None) -> str:
+    return date.isoformat() if date else ""
 
 
 def _context(book: DayBook, date: str, words: Any) -> dict[str, Any]:
@@ -116,7 +111,7 @@ def _context(book: DayBook, date: str, words: Any) -> dict[str, Any]:
         "names": {letter: name[words.lang] for letter, name in book.services.items()},
         "date": date,
         "today": today,
-        "before": (shown - timedelta(days=1)).isoformat(),
+        "before": (shown - timedelta(days=1)).isoformat() if date > FIRST_LINK else "",
         "after": (shown + timedelta(days=1)).isoformat() if date < today else "",
         "made": f"{now:%H:%M:%S}",
         "clock": clock_words,

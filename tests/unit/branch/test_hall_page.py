@@ -41,7 +41,7 @@ def view(*alerts: AlertLine, **more: Any) -> HallView:
     return HallView(7, "滨江支行", "Riverside", "10:24", alerts, **fields)
 
 
-WAIT = {"service": "A", "limit_ms": 30 * MIN}
+WAIT: dict[str, Any] = {"service": "A", "limit_ms": 30 * MIN}
 
 
 def test_the_most_urgent_is_on_top_and_what_was_seen_to_at_the_bottom() -> None:

@@ -38,8 +38,12 @@ _CLASSES = bytes(
 )
 _SHAPES = (
     b"d" * 17,
-    *(b"." + shape + b"." for shape in (b"d" * 11, b"d" * 7 + b".dddd", b"ddd." + b"d" * 8)),
-    b"ddd.dddd.dddd",
+    b".ddddddddddd.",
+    b".ddddddd.dddd.",
+    b".ddd.dddddddd.",
+    b".ddd.dddd.dddd.",
+    b".ddddd.dddd.dddd.",
+    b".dddd.dddd.dddd.dddd.",
 )
 """Digits, letters and the rest: searched for thirty times as fast as the forms."""
 TYPED = (

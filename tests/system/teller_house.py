@@ -85,6 +85,7 @@ class Teller:
 
     page: Page
     counter: int
+    account: str
     diary: list[tuple[Any, ...]] = field(default_factory=list)
     """(event type, ticket's number, fields that matter), in order."""
 
@@ -119,6 +120,8 @@ class Teller:
         return (await self.page.inner_text(".current .number")).strip()
 
     def meant(self, event: str, number: str, **fields: Any) -> None:
+        if event == "counter.opened":
+            fields["teller"] = self.account
         self.diary.append((event, number, fields))
 
     # --- whole steps --------------------------------------------------------------------------
@@ -128,6 +131,8 @@ class Teller:
         await self.key("F9")
         await self.reads(".current .number", f"^{number}$")
         await self.state("calling")
+        if not any(event == "counter.opened" for event, _, _ in self.diary):
+            self.meant("counter.opened", "")  # it stood open, for nobody: now it is this teller's
         self.meant("ticket.called", number, reason=reason)
 
     async def start(self) -> None:
@@ -172,7 +177,8 @@ class TellerHouse:
         (self.folder / "branch.toml").write_text(toml, "utf-8")
         self._password = new_password()
         accounts = Accounts(self.folder / AccessConfig().accounts)
-        accounts.add(ACCOUNT, Role.TELLER, Passwords().hash(self._password), 0)
+        made = accounts.add(ACCOUNT, Role.TELLER, Passwords().hash(self._password), 0)
+        self._account = made.id
         accounts.close()
         self._parts = Parts(self.folder)
         self._way_down.push_async_callback(self._parts.stop_all)
@@ -216,7 +222,7 @@ class TellerHouse:
         opened.on("pageerror", lambda error: self.errors.append(str(error)))
         await opened.clock.install()
         await opened.goto(f"{self.url}/counter/{counter}?lang={lang}")
-        teller = Teller(opened, counter)
+        teller = Teller(opened, counter, self._account)
         await teller.types(ACCOUNT)
         await teller.key("Tab")
         await teller.types(self._password)

@@ -30,6 +30,13 @@ _ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech"}
 _KEYS = {CONTROL_LANGUAGE: "lang.name", CONTROL_ACCESS: "access", CONTROL_FEEDBACK: "feedback"}
 
 
+def notice_icon(view: HomeView) -> str:
+    """The icon beside the word on the first screen."""
+    if view.notice == "choice.machine.go":
+        return "machine"
+    return "warn" if view.online else "offline"
+
+
 class HomePage(Page):
     """Two of these are built: one with the notice band under the header, one without."""
 
@@ -135,7 +142,7 @@ class HomePage(Page):
             button.write(self.say(_KEYS[button.control_id]))
 
     def _write_band(self, view: HomeView) -> None:
-        self._sign.show("warn" if view.online else "offline", *self._sign_at)
+        self._sign.show(notice_icon(view), *self._sign_at)
         self._notice.write(self.say(view.notice or "offline.title"))
         if self.large:
             self._more.write("" if view.online else self.say("offline.body"))

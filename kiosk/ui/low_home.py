@@ -6,7 +6,7 @@ from kiosk.ui import WindowError
 from kiosk.ui.choices import CAPITAL_EM, ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import Panel
-from kiosk.ui.home import MOST_SERVICES
+from kiosk.ui.home import MOST_SERVICES, notice_icon
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style, Text
@@ -167,7 +167,7 @@ class LowHomePage(Page):
         notice = view.notice or ("" if view.online else "offline.title")
         title = self.say(notice) if notice and not self.large else self.say("home.title")
         self._header.write(view.header, view.language, title)
-        self._write_hint(notice, online=view.online)
+        self._write_hint(view, notice)
         for number, control in enumerate(self._tiles):
             tile = services[number] if number < len(services) else None
             self._rows[number].show(tile, view.language)
@@ -190,14 +190,14 @@ class LowHomePage(Page):
         for button in self._bottom:
             button.write(self.say(_KEYS[button.control_id]))
 
-    def _write_hint(self, notice: str, *, online: bool) -> None:
+    def _write_hint(self, view: HomeView, notice: str) -> None:
         if self._title is None or self._hint is None:
             return
         self._title.write(self.say("home.title"))
         self._sign.opacity = 1.0 if notice else 0.0
         left, room = (float(MARGIN), float(WIDTH))
         if notice:
-            self._sign.show("warn" if online else "offline", MARGIN, 330, 64)
+            self._sign.show(notice_icon(view), MARGIN, 330, 64)
             left, room = left + 84, room - 84
         self._hint.place(left, 382, room)
         self._hint.write(self.say(notice or "low.hint"))

@@ -5,6 +5,7 @@ from kivy.uix.widget import Widget
 from kiosk.ui import WindowError
 from kiosk.ui.choices import ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
+from kiosk.ui.home import notice_icon
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style
@@ -150,7 +151,7 @@ class SimpleHomePage(Page):
         room = WIDTH if self.large else WIDTH_SMALL
         self._sign.opacity = 1.0 if notice else 0.0
         if notice:
-            self._sign.show("warn" if view.online else "offline", left, baseline - 56, 64)
+            self._sign.show(notice_icon(view), left, baseline - 56, 64)
             left, room = left + 84, room - 84
         self._hint.place(left, baseline, room)
         self._hint.write(self.say(notice or "simple.hint"))

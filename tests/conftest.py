@@ -6,10 +6,11 @@ import random
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, settings
 
 # Examples per property: while one works, in CI (always the same ones), and overnight.
@@ -20,6 +21,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 _profile = os.environ.get(PROFILE_VARIABLE) or ("ci" if os.environ.get("CI") else "dev")
 _seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
+os.environ[SEED_VARIABLE] = str(_seed)  # the processes that share the tests have one seed
 
 for _name, _examples in PROFILES.items():
     settings.register_profile(
@@ -47,6 +49,13 @@ def pytest_report_header() -> list[str]:
         f"hypothesis: {PROFILE_VARIABLE}={_profile}, {PROFILES[_profile]} examples",
         f"seed: {SEED_VARIABLE}={_seed}",
     ]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """A command that a test runs in this process writes its log to that test's terminal."""
+    yield
+    structlog.reset_defaults()
 
 
 def pytest_configure() -> None:

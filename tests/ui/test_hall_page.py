@@ -149,7 +149,7 @@ async def test_an_unhappy_press_comes_up_is_taken_recovered_and_undone(branch: B
     await branch.calm(page)
     await page.tap(f"{card} button:has-text('撤销')")
     await see(page, "#alerts-title", "要您处理的 1 件")
-    assert [e for e in branch.bench.ledger() if e.startswith("alert")] == [
+    assert branch.bench.alerts() == [
         "alert.raised", "alert.taken", "alert.cleared", "alert.reopened",
     ]  # fmt: skip
 

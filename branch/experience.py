@@ -25,6 +25,7 @@ class Experience:
     configured_ms: Mapping[str, float]
     _services: dict[str, deque[int]] = field(default_factory=dict)
     _issued: deque[tuple[int, str, str]] = field(default_factory=deque)  # when, service, segment
+    _counts: Counter[tuple[str, str]] = field(default_factory=Counter)  # of those, kept in step
 
     def served(self, service: str, took_ms: int) -> None:
         """A service has ended."""
@@ -35,6 +36,7 @@ class Experience:
     def issued(self, service: str, segment: str, at_ms: int) -> None:
         """A ticket was issued at ``at_ms`` (Unix ms)."""
         self._issued.append((at_ms, service, segment))
+        self._counts[service, segment] += 1
         self._forget(at_ms)
 
     def mean_ms(self) -> dict[str, float]:
@@ -64,10 +66,12 @@ class Experience:
 
     def _last_hour(self, now_ms: int) -> tuple[Counter[tuple[str, str]], int]:
         self._forget(now_ms)
-        counts = Counter((service, segment) for _, service, segment in self._issued)
         oldest_ms = self._issued[0][0] if self._issued else now_ms
-        return counts, min(HOUR_MS, max(LEAST_SPAN_MS, now_ms - oldest_ms))
+        return self._counts, min(HOUR_MS, max(LEAST_SPAN_MS, now_ms - oldest_ms))
 
     def _forget(self, now_ms: int) -> None:
         while self._issued and self._issued[0][0] < now_ms - HOUR_MS:
-            self._issued.popleft()
+            _, service, segment = self._issued.popleft()
+            self._counts[service, segment] -= 1
+            if not self._counts[service, segment]:
+                del self._counts[service, segment]

@@ -84,17 +84,17 @@ def forecast(
     ``streams`` come later, and count where they may be called first. Raises KeyError for a service
     without a mean.
     """
-    selection = replace(engine.selection, lines=engine.lines.copy(), turns=replace(engine.turns))
-    lines = selection.lines
-    for one in (*also, ticket):
-        lines.join(one, engine.line_of(one), engine.discipline.place(one))
+    selection = engine.selection
     open_counters = [c for c in engine.counters.values() if c.state is CounterState.OPEN]
     serving = [c for c in open_counters if selection.may_call(ticket, c.number, now_ms)]
     if not serving:
-        return Forecast(Rung.UNKNOWN, lines.waiting([ticket.service]) - 1)
+        return Forecast(Rung.UNKNOWN, _waiting(engine, also, {ticket.service}))
     reach = {service for counter in serving for service in selection.services(counter)}
-    if lines.waiting(reach) - 1 > MAX_AHEAD:
+    if _waiting(engine, also, reach) > MAX_AHEAD:
         return Forecast(Rung.UNKNOWN)
+    selection = replace(selection, lines=engine.lines.copy(), turns=replace(engine.turns))
+    for one in (*also, ticket):
+        selection.lines.join(one, engine.line_of(one), engine.discipline.place(one))
     beside = [
         c
         for c in open_counters
@@ -118,6 +118,10 @@ def forecast(
     if not walk.run():
         return Forecast(Rung.UNKNOWN, walk.ahead)
     return _quantiles(walk, now_ms - ticket.issued_at)
+
+
+def _waiting(engine: Engine, also: Sequence[QueueTicket], services: set[str]) -> int:
+    return engine.waiting(services) + sum(one.service in services for one in also)
 
 
 def _quantiles(walk: "_Walk", lag_ms: int) -> Forecast:

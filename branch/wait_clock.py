@@ -13,12 +13,15 @@ from branch.config import BranchConfig
 from branch.experience import Experience
 from branch.queue import Engine, QueueTicket
 from branch.tables import SEGMENT_LENGTH
-from branch.wait import Forecast, Rung, forecast
+from branch.wait import Forecast, Rung, Stream, forecast
 from sync.clock import Clock
 from sync.messages import AnyEvent, ServiceEnded, TicketIssued, UnknownEvent
 
 LATE_MS = 60_000
 """A ticket that is heard of so long after its issue gets no forecast: it has waited already."""
+
+_Known = tuple[dict[str, float], list[Stream]]
+"""Mean service times, and who is still to come: the same for a whole burst."""
 
 log = structlog.get_logger()
 
@@ -43,11 +46,12 @@ class WaitClock:
     def now(self, letters: Sequence[str]) -> dict[str, Forecast]:
         """The forecast for a ticket of each service that is issued now, of its usual segment."""
         now_ms = self._clock.wall_ms()
+        known = self._known(now_ms)
         found: dict[str, Forecast] = {}
         for letter in letters:
             segment = self._experience.usual_segment(letter, now_ms)
             ticket = QueueTicket("now", "now", letter, segment, (now_ms, "~", 0))
-            found[letter] = self._forecast(ticket, now_ms, ())
+            found[letter] = self._forecast(ticket, now_ms, (), known)
         return found
 
     def rows(self, events: Sequence[AnyEvent | UnknownEvent]) -> list[dict[str, Any]]:
@@ -57,34 +61,36 @@ class WaitClock:
         rows: list[dict[str, Any]] = []
         before: list[TicketIssued] = []
         now_ms = self._clock.wall_ms()
+        known: _Known | None = None
         for event in events:
             if not isinstance(event, TicketIssued) or event.data.counter:
                 continue
-            rows.append(_row(event, self._of(event, before, now_ms)))
+            known = known or self._known(now_ms)
+            rows.append(_row(event, self._of(event, before, now_ms, known)))
             before.append(event)
         return rows
 
-    def _of(self, event: TicketIssued, before: Sequence[TicketIssued], now_ms: int) -> Forecast:
+    def _of(
+        self, event: TicketIssued, before: Sequence[TicketIssued], now_ms: int, known: _Known
+    ) -> Forecast:
         try:
             ticket = self._engine.ticket_of(event)
             if now_ms - ticket.issued_at > LATE_MS:
                 return Forecast(Rung.LATE)
             also = [self._engine.ticket_of(one) for one in before]
-            return self._forecast(ticket, now_ms, also)
+            return self._forecast(ticket, now_ms, also, known)
         except Exception:
             log.exception("wait.not_forecast", node=event.src, seq=event.seq)
             return Forecast(Rung.UNKNOWN)
 
-    def _forecast(self, ticket: QueueTicket, now_ms: int, also: Sequence[QueueTicket]) -> Forecast:
-        experience = self._experience
-        return forecast(
-            self._engine,
-            ticket,
-            now_ms,
-            experience.mean_ms(),
-            also=also,
-            streams=experience.streams(now_ms),
-        )
+    def _known(self, now_ms: int) -> _Known:
+        return self._experience.mean_ms(), self._experience.streams(now_ms)
+
+    def _forecast(
+        self, ticket: QueueTicket, now_ms: int, also: Sequence[QueueTicket], known: _Known
+    ) -> Forecast:
+        mean_ms, streams = known
+        return forecast(self._engine, ticket, now_ms, mean_ms, also=also, streams=streams)
 
 
 def _row(event: TicketIssued, found: Forecast) -> dict[str, Any]:

@@ -149,3 +149,19 @@ def test_the_marked_picture_shows_where_and_says_what():
     assert sheet.size == (800, 600 + 2 * 30)
     assert sheet.getpixel((97, 160)) == (255, 0, 0)
     assert sheet.crop((0, 600, 800, 660)).getcolors(1) is None, "the words stand below"
+
+
+def test_a_text_outside_the_window_or_on_another_is_found():
+    screen, picture = drawing()
+    text = screen["texts"][0]
+    apart = {**text, "text": "far", "rect": [500, *text["rect"][1:]]}
+    screen["texts"] += [{**text, "text": "Card"}, apart]
+    assert any("'Cash' lies on 'Card'" in fault for fault in faults(screen, picture))
+    screen["texts"] = [{**text, "rect": [760, *text["rect"][1:]]}]
+    assert any("'Cash' leaves the window" in fault for fault in faults(screen, picture))
+
+
+def test_a_button_that_fills_the_window_has_no_ground_to_be_told_from():
+    screen, picture = drawing(box=(0, 0, 800, 600))
+    found = measure(screen, picture, PITCH_MM, Limits())
+    assert (found.edge_contrast, found.faults) == (None, [])

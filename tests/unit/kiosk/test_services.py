@@ -9,7 +9,17 @@ import pytest
 from kiosk.config import DocumentConfig, KioskConfig, ServiceConfig, _check
 from kiosk.flow import Phase, Visit, first_visit
 from kiosk.presenter import letters_with_steps, person_letter, present
-from kiosk.view import AccessView, HomeView, IdleView, Modes, TriageView, View, Wait
+from kiosk.view import (
+    AccessView,
+    HomeView,
+    IdleView,
+    Modes,
+    ServiceTile,
+    TriageView,
+    View,
+    Wait,
+    Words,
+)
 from sync.settings import SettingsError
 from tests.unit.kiosk.bench import KIOSK, Bench, virtual
 
@@ -164,3 +174,19 @@ async def test_a_visitor_reads_goes_to_the_machine_and_comes_back_for_a_ticket(
         await bench.take("P", dismiss=False)
         assert bench.slips[-1].startswith("P")
         await bench.stop()
+
+
+def test_a_language_that_the_configuration_lacks_has_the_english_words() -> None:
+    assert Words(zh_CN="现金", en="Cash")["fr"] == "Cash"
+    tile = ServiceTile(
+        "B",
+        Words(zh_CN="非现金业务", en="Cards & accounts"),
+        Words(en=""),
+        Wait(),
+        short={"en": "Cards"},
+    )
+    assert [tile.brief(each) for each in ("zh_CN", "en", "fr")] == [
+        "非现金业务",
+        "Cards",
+        "Cards",
+    ]

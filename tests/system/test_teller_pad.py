@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 
 from hal.sim.pad import ALL_LIT, PtyPad
+from hal.sim.printer import SimPrinter
+from hal.sim.printer_ports import TcpPrinter
 from kiosk.cli import build_devices, transport_for
 from kiosk.config import BranchName, KioskConfig, PadConfig, PrinterConfig, ServiceConfig
 from kiosk.controller import KioskController
 from kiosk.pad_keys import FOLDER
-from kiosk.view import TicketView, View
+from kiosk.view import Printing, TicketView, View
 from simulator.mosquitto import Mosquitto, free_port
 from simulator.parts import Part, Parts, lobby_command
 from sync.clock import system_clock
@@ -90,16 +92,19 @@ class Stand:
         return part
 
     async def take(self, touch: str) -> str:
-        """Take a ticket; its number. There is no printer: the number is confirmed on the
-        screen.
-        """
+        """Take a ticket and its slip; its number."""
         self.kiosk.tap("service.A", touch)
-        await until(lambda: self.kiosk.visit.phase.value in ("no_slip", "ticket"))
+        await until(self.printed)
         ticket = self.kiosk.visit.ticket
         assert ticket is not None
-        self.kiosk.tap("done" if isinstance(self.views[-1], TicketView) else "acknowledge", "ok")
+        self.kiosk.tap("done", "ok")
         await until(lambda: not self.kiosk.outbox.unacknowledged)
         return ticket.number
+
+    def printed(self) -> bool:
+        """Whether the screen says that the slip is out."""
+        view = self.views[-1]
+        return isinstance(view, TicketView) and view.printing is Printing.DONE
 
     def ledger(self) -> list[str]:
         """The server's own events."""
@@ -138,12 +143,15 @@ async def stand(tmp_path: Path) -> AsyncIterator[Stand]:
             pad.share_key(keys)
             await pad.start()
             way_down.push_async_callback(pad.stop)
+        printer_port = TcpPrinter(SimPrinter())
+        await printer_port.plug_in()
+        way_down.push_async_callback(printer_port.unplug)
         config = KioskConfig(
             node="kiosk-1",
             production=False,
             branch=BranchName("示例支行", "Example branch"),
             services=[ServiceConfig("A", "现金", "Cash")],
-            printer=PrinterConfig(address=f"tcp://127.0.0.1:{free_port('127.0.0.1')}"),
+            printer=PrinterConfig(address=printer_port.address),
             data_dir=str(tmp_path / "kiosk"),
             broker=BrokerConfig(broker.host, broker.port),
             pads=[

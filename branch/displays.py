@@ -1,12 +1,15 @@
 """What the board and the public topics show, from the queue as it stands."""
 
 from collections import Counter, deque
+from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
 from branch.calling_config import service_day
+from branch.commitments import Commitments
 from branch.config import BranchConfig, ServiceConfig
-from branch.queue import Engine, Joining
-from branch.view import BoardView, Call, ServiceLine
+from branch.queue import Engine, Joining, QueueTicket
+from branch.standards_config import max_wait_min
+from branch.view import BoardView, Call, PromiseLine, ServiceLine
 from branch.wait_clock import WaitClock
 from sync.clock import Clock
 from sync.messages import (
@@ -14,6 +17,7 @@ from sync.messages import (
     BoardCall,
     BoardState,
     QueueState,
+    TicketAbandoned,
     TicketCalled,
     TicketIssued,
     TicketRecalled,
@@ -49,6 +53,10 @@ class Displays:
         self._calls: deque[BoardCall] = deque(maxlen=RECENT_CALLS)
         self._days = {s.letter: service_day(s) for s in config.services}
         self._given: Counter[tuple[str, str]] = Counter()  # by business date and service
+        self._promised = {
+            s.letter: max_wait_min(config.standards, s.letter) for s in config.services
+        }
+        self._commitments = Commitments({k: round(m * 60_000) for k, m in self._promised.items()})
 
     def now_ms(self) -> int:
         """The branch's time (Unix ms)."""
@@ -56,9 +64,11 @@ class Displays:
 
     def note(self, event: AnyEvent | UnknownEvent) -> None:
         """An event that the queue has taken: a call, or a repeated one, is the newest call; a
-        ticket counts for its day.
+        ticket counts for its day, and its first call for the promise.
         """
         self._waits.note(event)
+        if isinstance(event, TicketCalled | TicketAbandoned):
+            self._note_promise(event)
         if isinstance(event, TicketIssued):
             self._given[event.data.business_date, event.data.service] += 1
         if isinstance(event, TicketCalled | TicketRecalled):
@@ -68,6 +78,40 @@ class Displays:
             self._calls.appendleft(
                 BoardCall(number=ticket.number, counter=event.data.counter, ts=event.ts)
             )
+
+    def _note_promise(self, event: TicketCalled | TicketAbandoned) -> None:
+        ticket = self._engine.tickets.get(event.sub or "")
+        if ticket is None:
+            return  # it has ended and is forgotten already
+        note = self._commitments.called
+        if isinstance(event, TicketAbandoned):
+            note = self._commitments.left
+        waited_ms = self._engine.at(event) - _waits_from_ms(ticket)
+        note(self._date(ticket.issued_at), ticket.id, ticket.service, waited_ms)
+
+    def _date(self, ts_ms: int) -> str:
+        return datetime.fromtimestamp(ts_ms / 1000, self._tz).date().isoformat()
+
+    def promises(self) -> tuple[PromiseLine, ...]:
+        """Today's public commitments, in the order of the services."""
+        now_ms = self._clock.wall_ms()
+        today = self._date(now_ms)
+        found = self._commitments.of(today, self._late(now_ms, today))
+        return tuple(
+            PromiseLine(s.letter, s.zh, s.en, self._promised[s.letter], *found[s.letter])
+            for s in self._config.services
+            if s.letter in found
+        )
+
+    def _late(self, now_ms: int, today: str) -> Iterator[tuple[str, str, int]]:
+        """The tickets of today that wait longer than promised: the first of each line."""
+        for (service, *_), line in self._engine.lines.by_key.items():
+            latest_ms = now_ms - self._commitments.promised_ms.get(service, now_ms)
+            for ticket in line:
+                if ticket.place[0] >= latest_ms:
+                    break
+                if self._date(ticket.issued_at) == today:
+                    yield ticket.id, service, now_ms - _waits_from_ms(ticket)
 
     def waits_min(self) -> dict[str, tuple[int, int] | None]:
         """The wait interval for a ticket of each service issued now, in minutes, by letter."""
@@ -110,6 +154,7 @@ class Displays:
             ),
             hours=self._config.branch.hours,
             complaints_phone=self._config.branch.complaints_phone,
+            promises=self.promises(),
         )
 
     def clock_text(self, ts_ms: int) -> str:
@@ -133,3 +178,8 @@ class Displays:
         board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)
         found.append((BOARD, BOARD.of(zone=ZONE), encode(board)))
         return found
+
+
+def _waits_from_ms(ticket: QueueTicket) -> int:
+    """From when on (Unix ms) the ticket's first wait counts: its issue, or its slot."""
+    return ticket.place[0] - ticket.penalty_ms

@@ -47,6 +47,20 @@ class ServiceLine:
 
 
 @dataclass(frozen=True, slots=True)
+class PromiseLine:
+    """One service's public commitment: called within ``max_wait_min``, and for how many of today's
+    customers that was kept.
+    """
+
+    letter: str
+    name_zh: str
+    name_en: str
+    max_wait_min: float
+    people: int
+    kept: int
+
+
+@dataclass(frozen=True, slots=True)
 class BoardView:
     """The lobby's call board. ``revision`` rises with each change."""
 
@@ -61,6 +75,7 @@ class BoardView:
     services: tuple[ServiceLine, ...]
     hours: str = ""
     complaints_phone: str = ""
+    promises: tuple[PromiseLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,14 @@ from branch.web.feed import KEEP_ALIVE_S, MAX_STREAMS, REFRESH_S, Feed
 from branch.web.figures_pages import figures_routes
 from branch.web.hall_routes import hall_routes
 from branch.web.open_streams import OpenStreams
-from branch.web.pages import BOARD_ROWS, REFUSALS, UP_NEXT_ROWS, board_page, counter_page
+from branch.web.pages import (
+    BOARD_ROWS,
+    PROMISE_ROWS,
+    REFUSALS,
+    UP_NEXT_ROWS,
+    board_page,
+    counter_page,
+)
 from branch.web.shell import Shell
 from branch.web.sign_in import ACCESS_HANDLERS, SignIn, check_routes
 from branch.web.window import window_routes
@@ -177,6 +184,7 @@ def _page_routes(branch: Branch, version: str, stale_s: float) -> list[HTTPRoute
             "page": board_page(view, version),
             "t": words,
             "rows": BOARD_ROWS,
+            "promise_rows": PROMISE_ROWS,
             # The first language leads, the other stands beside it: the lobby reads both.
             "lead": words.lang,
             "aside": "en" if words.lang == "zh" else "zh",

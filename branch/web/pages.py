@@ -3,13 +3,18 @@
 import msgspec
 
 from branch.desk_view import DeskView
-from branch.view import BoardView, Call, CounterView, WaitingTicket
+from branch.view import BoardView, Call, CounterView, PromiseLine, WaitingTicket
 from branch.web.actions import Action, others, primary, windows
 from branch.web.desk_page import DeskPage, desk_page, note_words, priority_words
-from branch.web.words import LANGUAGES, Words, elapsed_words, wait_words
+from branch.web.words import LANGUAGES, WORDS, Words, elapsed_words, wait_words
 
 BOARD_ROWS = 4
 """Recent calls that the board has room for."""
+
+PROMISE_ROWS = 3
+"""Public promises that the board has room for at a time."""
+FEW = 30
+"""Below so many customers a percentage says more than is known."""
 
 MS_PER_MIN = 60_000
 UP_NEXT_ROWS = 6
@@ -45,6 +50,16 @@ class ServiceBox(msgspec.Struct, frozen=True):
     wait: dict[str, str]
 
 
+class PromiseBox(msgspec.Struct, frozen=True):
+    """One service's public commitment; ``longest`` and ``kept`` by language."""
+
+    letter: str
+    name_zh: str
+    name_en: str
+    longest: dict[str, str]
+    kept: dict[str, str]
+
+
 class BoardPage(msgspec.Struct, frozen=True):
     """The board: ``calls`` newest first, latest included; ``build`` changes with the program."""
 
@@ -52,6 +67,7 @@ class BoardPage(msgspec.Struct, frozen=True):
     clock: str
     calls: list[CallLine]
     services: list[ServiceBox]
+    promises: list[PromiseBox]
 
 
 class NextLine(msgspec.Struct, frozen=True):
@@ -118,7 +134,32 @@ def board_page(view: BoardView, build: str) -> BoardPage:
             )
             for line in view.services
         ],
+        promises=[_promise_box(line) for line in view.promises],
     )
+
+
+def _promise_box(line: PromiseLine) -> PromiseBox:
+    return PromiseBox(
+        letter=line.letter,
+        name_zh=line.name_zh,
+        name_en=line.name_en,
+        longest={
+            lang: WORDS[lang]("board.promise.max", m=f"{line.max_wait_min:g}")
+            for lang in LANGUAGES
+        },
+        kept={lang: kept_words(line.people, line.kept, WORDS[lang]) for lang in LANGUAGES},
+    )
+
+
+def kept_words(people: int, kept: int, words: Words) -> str:
+    """For how many of today's customers the promise was kept. No share of a few; a share is
+    rounded down, so that 100 % is everybody.
+    """
+    if not people:
+        return words("board.kept.none")
+    if people < FEW:
+        return words("board.kept.few", n=people, k=kept)
+    return words("board.kept", n=people, p=100 * kept // people)
 
 
 def _call_line(call: Call) -> CallLine:

@@ -420,3 +420,45 @@ async def test_a_counter_that_is_not_there_leads_to_those_that_are(site: Site) -
     assert await text(page, "h1") == "没有 7 号窗口"
     await page.click("text=5 号窗口")
     assert page.url.startswith(site.url + "/counter/5")
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+async def test_the_public_promises_fit_and_take_turns(site: Site, lang: str) -> None:
+    branch = site.branch
+    branch.promises = [(30, 152, 143), (40, 208, 190), (20, 61, 60), (45, 12, 11)]
+    shown = "() => [...document.querySelectorAll('footer [data-promise]')]\
+.filter((line) => line.offsetWidth).map((line) => line.dataset.promise).join('')"
+    page = await site.open(f"/?lang={lang}", TV, time=0)
+    letters = [letter for letter, _, _ in branch.services][:4]
+    assert await page.evaluate(shown) == "".join(letters[:3])
+    first = f"[data-promise={letters[0]}] [data-kept]"
+    assert (
+        await text(page, first) == {"zh": "152 人中 94% 做到", "en": "kept for 94% of 152"}[lang]
+    )
+    branch.promises[0] = (30, 153, 143)
+    branch.touch()
+    await see(page, first, {"zh": "153 人中 93% 做到", "en": "kept for 93% of 153"}[lang])
+    clipped = await page.evaluate(
+        "() => [...document.querySelectorAll('footer, footer .lines, footer .lines > *')]"
+        ".filter((part) => part.offsetWidth && part.scrollWidth > part.clientWidth"
+        " && getComputedStyle(part).display !== 'inline').map((part) => part.textContent)"
+    )
+    assert clipped == []
+    edge = await page.evaluate(
+        "() => Math.max(...[...document.querySelectorAll('footer *')]"
+        ".map((part) => part.getBoundingClientRect().right))"
+    )
+    assert edge <= TV["width"]
+    await page.clock.run_for(10_500)
+    assert await page.evaluate(shown) == letters[3]
+
+
+@pytest.mark.parametrize("settings", [{"stale_s": 0.4, "refresh_s": 0.1}])
+async def test_a_stale_board_says_nothing_of_kept_promises(site: Site) -> None:
+    site.branch.promises = [(30, 152, 143)]
+    page = await site.open("/", TV)
+    assert await page.is_visible("[data-kept]")
+    site.branch.frozen = True
+    await page.wait_for_selector("body.stale", timeout=3000)
+    assert not await page.is_visible("[data-kept]")
+    assert await page.is_visible("[data-longest]")

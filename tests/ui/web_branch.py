@@ -16,6 +16,7 @@ from branch.view import (
     CommandRefused,
     CounterState,
     CounterView,
+    PromiseLine,
     ServiceLine,
     WaitingTicket,
 )
@@ -52,6 +53,7 @@ class ToyBranch:
     numbers: tuple[int, ...] = (1, 2, 3, 5)
     services: tuple[tuple[str, str, str], ...] = SERVICES
     waits: dict[str, tuple[int, int] | None] = field(default_factory=dict)
+    promises: list[tuple[float, int, int]] = field(default_factory=list)
     clock: str = "10:24"
     healthy: bool = True
     frozen: bool = False
@@ -106,6 +108,12 @@ class ToyBranch:
             ),
             hours="9:00–17:00",
             complaints_phone="400-000-0000",
+            promises=tuple(
+                PromiseLine(letter, zh, en, longest_min, people, kept)
+                for (letter, zh, en), (longest_min, people, kept) in zip(
+                    self.services, self.promises, strict=False
+                )
+            ),
         )
 
     def _waiting(self, letter: str) -> int:

@@ -6,10 +6,13 @@ const HOLD_MS = 8000;
 const LONGEST_QUEUE = 3;
 const GONE_MS = 5000; // a stream that comes back sooner is no news for the lobby
 const SWAPS_MS = 3 * 700;
+const PROMISES_MS = 10000; // more promises than there is room for take turns
 
 const body = document.body;
 const plate = document.getElementById("plate");
 const rows = [...document.querySelectorAll("#recent li")];
+const promises = [...document.querySelectorAll("footer [data-promise]")];
+const promiseRows = promises.filter((line) => !line.hidden).length;
 const clock = new Clock(document.getElementById("clock"));
 const staleMs = Number(body.dataset.staleMs);
 
@@ -23,8 +26,9 @@ let goneAt = null; // since when there is no stream
 
 function receive(page) {
   const letters = page.services.map((service) => service.letter).join();
+  const promised = page.promises.map((promise) => promise.letter).join();
   const drawn = [...document.querySelectorAll("#services li")].map((line) => line.dataset.letter).join();
-  if (letters !== drawn) {
+  if (letters !== drawn || promised !== promises.map((line) => line.dataset.promise).join()) {
     location.reload();
     return;
   }
@@ -36,6 +40,10 @@ function receive(page) {
     line.querySelector("[data-waiting]").textContent = service.waiting;
     line.querySelector("[data-wait]").textContent = service.wait[body.dataset.lang];
   }
+  page.promises.forEach((promise, index) => {
+    promises[index].querySelector("[data-longest]").textContent = promise.longest[body.dataset.lang];
+    promises[index].querySelector("[data-kept]").textContent = promise.kept[body.dataset.lang];
+  });
   queue.push(...newCalls(page.calls).reverse());
   if (queue.length > LONGEST_QUEUE) {
     queue = queue.slice(-1);
@@ -97,6 +105,15 @@ function drawRows() {
   });
 }
 
+let firstPromise = 0;
+
+function turnPromises() {
+  firstPromise = firstPromise + promiseRows < promises.length ? firstPromise + promiseRows : 0;
+  promises.forEach((line, index) => {
+    line.hidden = index < firstPromise || index >= firstPromise + promiseRows;
+  });
+}
+
 function checkStale() {
   const now = performance.now();
   const stale = now - heardAt > staleMs || (goneAt !== null && now - goneAt > Math.min(GONE_MS, staleMs));
@@ -110,3 +127,4 @@ follow("/events/board", "board", receive, (open) => {
   goneAt = open ? null : goneAt ?? performance.now();
 });
 setInterval(checkStale, 250);
+if (promises.length > promiseRows) setInterval(turnPromises, PROMISES_MS);

@@ -22,7 +22,8 @@ Problems = Iterator[tuple[str, str]]
 class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One service; ``mean_service_s`` is the expected length of one service, for the wait
     interval. ``cash``: only counters with cash serve it. Hours are "HH:MM", empty: always; a limit
-    of 0 tickets a day is none.
+    of 0 tickets a day is none. ``within`` is the service that this one is a kind of: whoever
+    serves that one serves it too.
     """
 
     letter: str
@@ -33,6 +34,7 @@ class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     opens: str = ""
     closes: str = ""
     daily_limit: int = 0
+    within: str = ""
 
 
 class CounterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

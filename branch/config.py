@@ -15,6 +15,7 @@ from branch.calling_config import (
     ServiceConfig as ServiceConfig,
     calling_problems,
 )
+from branch.service_tree import served, tree_problems
 from branch.standards_config import (
     StandardsConfig,
     WebhookConfig,
@@ -140,6 +141,7 @@ def check(config: BranchConfig, path: str) -> None:
         *_services(config),
         *_counters(config),
         *_calling(config),
+        *tree_problems(config.services),
         *announcement_problems(config.announcements),
         *access_problems(config.access),
         *window_problems(config.windows, [counter.number for counter in config.counters]),
@@ -180,7 +182,9 @@ def _services(config: BranchConfig) -> Iterator[tuple[str, str]]:
     if not config.services:
         yield "services", "none; a branch without a service has nothing to offer"
     letters = [service.letter for service in config.services]
-    served = {letter for counter in config.counters for letter in counter.services}
+    served_by_any = {
+        letter for counter in config.counters for letter in served(config.services, counter)
+    }
     for index, service in enumerate(config.services):
         key, letter = f"services[{index}]", service.letter
         if len(letter) != 1 or not "A" <= letter <= "Z":
@@ -192,7 +196,7 @@ def _services(config: BranchConfig) -> Iterator[tuple[str, str]]:
                 f"{key}.mean_service_s",
                 f"{service.mean_service_s}; expected more than 0, at most {SERVICE_MAX_S:g} s",
             )
-        if config.counters and letter not in served:
+        if config.counters and letter not in served_by_any:
             yield f"{key}.letter", f"{letter!r} is served by no counter"
 
 

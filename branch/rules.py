@@ -3,6 +3,7 @@
 from branch.calling_config import segments_of
 from branch.config import BranchConfig
 from branch.queue import Counter, CounterState, Discipline, Engine
+from branch.service_tree import served
 
 
 def discipline_of(config: BranchConfig) -> Discipline:
@@ -20,11 +21,12 @@ def discipline_of(config: BranchConfig) -> Discipline:
 
 def engine_of(config: BranchConfig, discipline: Discipline | None = None) -> Engine:
     """An empty queue for this branch; ``discipline`` in place of the configured one."""
+    levels = {c.number: served(config.services, c) for c in config.counters}
     counters = {
         c.number: Counter(
             c.number,
-            tuple(sorted(c.services, key=lambda letter: c.levels.get(letter, 1))),
-            levels=dict(c.levels),
+            tuple(sorted(levels[c.number], key=levels[c.number].__getitem__)),
+            levels={k: level for k, level in levels[c.number].items() if level > 1},
             help_below=c.help_below,
             cash=c.cash,
             elastic=c.elastic,

@@ -48,6 +48,8 @@ ENDLESS_S.
 """
 ENDLESS_S = 40.0
 CHROMIUM_S = 60.0
+SHORT_PATH = 50
+"""Characters of a path that leave room for what Chromium puts behind it."""
 CHROMIUM_FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -218,6 +220,8 @@ class Demo:
         pictures = asyncio.create_task(self._take_pictures(screen, url, folder))
         try:
             await self._watch(parts, people)
+            if options.minutes is not None:  # on a slow machine the day is over sooner
+                await asyncio.wait((pictures,), timeout=CHROMIUM_S)
         finally:
             pictures.cancel()
             await asyncio.gather(pictures, return_exceptions=True)
@@ -338,11 +342,14 @@ class Demo:
                 "chromium is not installed; run `make setup`, or `apt-get install chromium`"
             )
         target = self.options.out / "board.png"
-        with tempfile.TemporaryDirectory(prefix="lobby-chromium-") as profile:
+        # Chromium keeps sockets there, whose paths may not have more than 107 characters.
+        short = tempfile.gettempdir() if len(tempfile.gettempdir()) < SHORT_PATH else "/tmp"
+        with tempfile.TemporaryDirectory(prefix="lobby-chromium-", dir=short) as profile:
             process = await asyncio.create_subprocess_exec(
                 program, *CHROMIUM_FLAGS, f"--user-data-dir={profile}", f"--screenshot={target}",
                 url, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
+                env={**os.environ, "TMPDIR": profile},
             )  # fmt: skip
             try:
                 await asyncio.wait_for(process.wait(), CHROMIUM_S)
@@ -352,6 +359,8 @@ class Demo:
                     await process.wait()
         if target.exists():
             self._pictures.append(str(target))
+        else:
+            self.say(f"chromium drew no picture of the board (status {process.returncode})")
 
     async def _drained(self, url: str, places: branch_plan.Places) -> None:
         """Wait until the server has what the kiosk journalled: the count must not race the

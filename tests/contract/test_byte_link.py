@@ -257,7 +257,8 @@ async def test_a_tcp_write_returns_when_the_system_has_all_of_it(tmp_path: Path)
         ("serial:/dev/ttyUSB0?speed=9600", "unknown option 'speed'"),
         ("tcp://printer", "host:port"),
         ("tcp://printer:99999", "Port out of range"),
-        ("usb:1", "expected serial:"),
+        ("usb:1", "expected usb:/dev/usb/lpN"),
+        ("lpt:1", "expected serial:"),
     ],
 )
 def test_a_wrong_address_is_refused_with_its_reason(text: str, says: str):

@@ -100,7 +100,7 @@ class Teller:
     async def ready(self) -> None:
         """The moment in which the page swallows a second press is over."""
         await self.page.clock.fast_forward(GUARD_MS)
-        await self.page.wait_for_selector("body:not([data-guarded])", timeout=2000)
+        await self.page.wait_for_selector("body:not([data-guarded])", timeout=15000)
 
     async def reads(self, selector: str, pattern: str) -> str:
         """Wait until this part of the page says so; returns what it says."""
@@ -108,12 +108,12 @@ class Teller:
             "([where, what]) => [...document.querySelectorAll(where)]"
             ".some((e) => e.checkVisibility() && new RegExp(what).test(e.innerText))",
             arg=[selector, pattern],
-            timeout=5000,
+            timeout=15000,
         )
         return (await self.page.locator(selector).first.inner_text()).strip()
 
     async def state(self, state: str) -> None:
-        await self.page.wait_for_selector(f"body[data-state={state}]", timeout=5000)
+        await self.page.wait_for_selector(f"body[data-state={state}]", timeout=15000)
         await self.ready()
 
     async def number(self) -> str:
@@ -218,7 +218,7 @@ class TellerHouse:
         """Somebody sits down at a counter's page and signs in."""
         options = {"viewport": DESK, **page}
         opened = await self.browser.new_page(**options)
-        opened.set_default_timeout(5000)
+        opened.set_default_timeout(15000)
         opened.on("pageerror", lambda error: self.errors.append(str(error)))
         await opened.clock.install()
         await opened.goto(f"{self.url}/counter/{counter}?lang={lang}")

@@ -3,6 +3,7 @@ soon as it answers after it was killed.
 """
 
 import asyncio
+import logging
 import re
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import httpx
 from tests.system.test_calling_kills import ROOT, configure, fill, free_port, open_server
 
 CSRF = re.compile(r'name="csrf-token" content="(\w+)"')
-BACK_S = 2.0
+log = logging.getLogger(__name__)
+HANGS_S = 15.0
 
 
 def account(config: Path, *words: str) -> str:
@@ -67,7 +69,9 @@ async def test_a_signed_in_teller_is_back_at_her_ticket_after_a_kill(tmp_path: P
         assert answer.status_code == 200
         async with client.stream("GET", "/events/counter/1") as events:
             assert events.status_code == 200
-        assert time.monotonic() - began < BACK_S
+        back_s = time.monotonic() - began
+        log.info("back %.2f s after the server", back_s)
+        assert back_s < HANGS_S
         account(config, "remove", "teller-1")
         assert (await client.get("/counter/1")).status_code == 303
     logs = (tmp_path / "branch.log").read_text("utf-8")

@@ -58,7 +58,7 @@ class Branch:
 
     async def open(self, path: str, **how: Any) -> Page:
         page = await self.browser.new_page(viewport=PHONE, **how)  # type: ignore[arg-type]
-        page.set_default_timeout(5000)
+        page.set_default_timeout(15000)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         await page.goto(self.url + path)
         return page
@@ -171,7 +171,7 @@ async def test_a_long_wait_opens_the_elastic_counter(branch: Branch) -> None:
     assert branch.bench.branch.counter(5).window == "open"
     await branch.calm(page)
     await page.tap("[data-tab=counters]")
-    assert await page.is_visible("#windows")
+    await page.wait_for_selector("#windows", state="visible")
     assert not await page.is_visible("#cards")
     await page.tap("#windows [data-key='5'] button:has-text('Close')")
     await see(page, "#open", "3")
@@ -315,7 +315,7 @@ async def test_a_lost_stream_is_said_and_nothing_goes_on(branch: Branch) -> None
     listener = bind("127.0.0.1", int(branch.url.rsplit(":", 1)[1]))
     branch.stop, started = asyncio.Event(), asyncio.Event()
     branch.serving = asyncio.create_task(serve(app, listener, stop=branch.stop, started=started))
-    await page.wait_for_selector("body:not(.stale)", timeout=8000)
+    await page.wait_for_selector("body:not(.stale)", timeout=15000)
     await branch.calm(page)
     await page.click("#tab-issue button")
     await see(page, "#shown-number", "AW001")

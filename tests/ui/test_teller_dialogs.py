@@ -64,11 +64,11 @@ async def ask(page: Page, name: str) -> None:
     """Open a dialog by its key."""
     await settled(page)
     await page.keyboard.press(KEYS[name])
-    await page.wait_for_selector(f"#ask-{name}[open]", timeout=2000)
+    await page.wait_for_selector(f"#ask-{name}[open]", timeout=15000)
 
 
 async def closed(page: Page) -> None:
-    await page.wait_for_function("() => !document.querySelector('dialog[open]')", timeout=2000)
+    await page.wait_for_function("() => !document.querySelector('dialog[open]')", timeout=15000)
 
 
 FOCUS = """() => {
@@ -399,3 +399,22 @@ async def test_nothing_is_clipped_at_320_pixels(site: Site, lang: str) -> None:
             assert await page.evaluate(wide) <= 0, name
             await page.keyboard.press("Escape")
             await closed(page)
+
+
+async def test_an_answer_that_comes_after_its_news_still_names_the_ticket(site: Site) -> None:
+    page = await site.open("/counter/2", DESK)
+    number = "B017"
+
+    async def late(route: Route) -> None:
+        answer = await route.fetch()
+        free(site)
+        await page.wait_for_selector("body[data-state=free]")
+        await route.fulfill(response=answer)
+
+    await page.route("**/park", late)
+    await ask(page, "park")
+    await page.keyboard.press("Enter")
+    await closed(page)
+    await page.wait_for_function(
+        "(number) => document.querySelector('#done').innerText.includes(number)", arg=number
+    )

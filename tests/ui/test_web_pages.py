@@ -79,7 +79,7 @@ async def test_the_plate_swaps_three_times_and_stands_still(site: Site) -> None:
     assert animation == [700, 3]
     await page.evaluate("() => document.getElementById('plate').getAnimations()[0].finish()")
     await page.wait_for_function(
-        "() => !document.getElementById('plate').getAnimations().length", timeout=4000
+        "() => !document.getElementById('plate').getAnimations().length", timeout=15000
     )
     colour = "getComputedStyle(document.getElementById('plate')).backgroundColor"
     assert await page.evaluate(colour) == "rgb(255, 204, 51)"
@@ -134,7 +134,7 @@ async def test_a_branch_that_went_silent_makes_the_board_say_so(site: Site) -> N
     page = await site.open("/", TV)
     assert not await page.is_visible(".band")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=3000)
+    await page.wait_for_selector("body.stale", timeout=15000)
     assert "大屏暂停更新，请听现场叫号。您的号照常有效。" in await text(page, ".band")
     assert "Your ticket is still valid." in await text(page, ".band")
     assert await text(page, ".band .at") == "停在 10:21"
@@ -147,7 +147,7 @@ async def test_a_branch_that_went_silent_makes_the_board_say_so(site: Site) -> N
     assert await text(page, "#services li[data-letter=A] .unknown") == "人数未知"
     site.branch.frozen = False
     site.branch.touch()
-    await page.wait_for_selector("body:not(.stale)", timeout=3000)
+    await page.wait_for_selector("body:not(.stale)", timeout=15000)
     assert await text(page, "#number") == "B017"
 
 
@@ -158,13 +158,13 @@ async def test_a_stopped_server_makes_the_board_say_so_and_it_comes_back(site: S
     port = int(site.url.rsplit(":", 1)[1])
     site.stop.set()
     await site.serving
-    await page.wait_for_selector("body.stale", timeout=3000)
+    await page.wait_for_selector("body.stale", timeout=15000)
 
     site.branch.announce("C001", 3, "10:30")
     site.stop.clear()
     app = create_app(site.branch, version="1", refresh_s=0.1)
     site.serving = asyncio.create_task(serve(app, bind("127.0.0.1", port), stop=site.stop))
-    await page.wait_for_selector("body:not(.stale)", timeout=5000)
+    await page.wait_for_selector("body:not(.stale)", timeout=15000)
     await see(page, "#number", "C001")
     site.errors[:] = [
         line
@@ -459,6 +459,6 @@ async def test_a_stale_board_says_nothing_of_kept_promises(site: Site) -> None:
     page = await site.open("/", TV)
     assert await page.is_visible("[data-kept]")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=3000)
+    await page.wait_for_selector("body.stale", timeout=15000)
     assert not await page.is_visible("[data-kept]")
     assert await page.is_visible("[data-longest]")

@@ -52,12 +52,12 @@ async def test_a_call_a_recall_and_the_service_are_shown(site: Site) -> None:
     await page.evaluate("document.getElementById('number').classList.remove('new')")
     await picture(page, "window")
     serve(site, "calling", "A035", 2)
-    await page.wait_for_selector("#number.new", timeout=1000)
+    await page.wait_for_selector("#number.new", timeout=15000)
     serve(site, "serving", "A035", 2)
-    await page.wait_for_selector(".in-serving", state="visible", timeout=1000)
+    await page.wait_for_selector(".in-serving", state="visible", timeout=15000)
     assert "new" not in (await page.get_attribute("#number", "class") or "")
     serve(site, "free")
-    await page.wait_for_selector(".in-free", state="visible", timeout=1000)
+    await page.wait_for_selector(".in-free", state="visible", timeout=15000)
     assert not await page.is_visible("#number")
 
 
@@ -90,7 +90,7 @@ async def test_a_branch_that_went_silent_makes_the_display_say_so(
     page = await site.open("/window/2", SMALL)
     await see(page, "#number", "A035")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=4000)
+    await page.wait_for_selector("body.stale", timeout=15000)
     assert await page.is_visible("footer .when-stale")
     assert not await page.is_visible("footer .in-calling")
     colour = "getComputedStyle(document.getElementById('number')).color"
@@ -99,7 +99,7 @@ async def test_a_branch_that_went_silent_makes_the_display_say_so(
     assert await page.evaluate(INSIDE)
     site.branch.frozen = False
     site.branch.touch()
-    await page.wait_for_selector("body:not(.stale)", timeout=4000)
+    await page.wait_for_selector("body:not(.stale)", timeout=15000)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")

@@ -152,6 +152,7 @@ async function send(action, command, turn) {
   surprised = false;
   guard();
   const text = JSON.stringify(command);
+  const about = command.number ?? page.number; // the answer may come after the news of it
   if (!intent || intent.action !== action || intent.text !== text || intent.turn !== turn) {
     intent = { action, text, turn, key: newKey() };
   }
@@ -165,7 +166,7 @@ async function send(action, command, turn) {
     if (answer.status >= 500) throw new Error(`HTTP ${answer.status}`);
     intent = null; // answered: the next press is a new intent
     const said = await answer.json();
-    if (answer.ok) succeed(action, command.number ?? page.number);
+    if (answer.ok) succeed(action, about);
     else fail(said);
   } catch {
     refuse(refusals.unsent); // it may have arrived: the same key goes with the next press

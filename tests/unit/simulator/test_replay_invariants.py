@@ -30,7 +30,11 @@ def check(folder: Path, day: RecordedDay, options: ReplayOptions) -> tuple[int, 
     letters = {
         event.data.service for event in map(decode_event, raws) if hasattr(event.data, "service")
     }
-    vip_ms = round(options.head_start_min * MIN) if options.discipline == "headstart" else 0
+    vip_ms = (
+        round(options.head_start_min * options.stretch * MIN)
+        if options.discipline == "headstart"
+        else 0
+    )
     oracle = Oracle(
         Rules(
             counters={n: (dict.fromkeys(letters, 1), True, False, 1)

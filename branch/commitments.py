@@ -5,7 +5,18 @@ somebody who still waits after it, or left after it, is not forgotten. Who leave
 nothing.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class _Day:
+    """``people`` and ``kept`` by service, and whose ticket is among them."""
+
+    settled: set[str] = field(default_factory=set)
+    people: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
 
 
 class Commitments:
@@ -15,7 +26,7 @@ class Commitments:
 
     def __init__(self, promised_ms: Mapping[str, int]) -> None:
         self.promised_ms = {letter: ms for letter, ms in promised_ms.items() if ms > 0}
-        self._settled: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._days: dict[str, _Day] = {}
 
     def called(self, date: str, ticket: str, service: str, waited_ms: int) -> None:
         """The customer was called, for the first time or again."""
@@ -30,24 +41,25 @@ class Commitments:
         """Customers and those whose promise was kept, by service with a promise. ``waiting`` are
         tickets of ``date`` in line: id, service, wait so far. Earlier days are forgotten.
         """
-        for past in [day for day in self._settled if day < date]:
-            del self._settled[past]
-        settled = self._settled.get(date, {})
-        found = {letter: (0, 0) for letter in self.promised_ms}
-        late = (
-            (service, False)
+        for past in [known for known in self._days if known < date]:
+            del self._days[past]
+        day = self._days.get(date, _Day())
+        late = Counter(
+            service
             for ticket, service, waited_ms in waiting
-            if ticket not in settled and not self._kept(service, waited_ms)
+            if ticket not in day.settled and not self._kept(service, waited_ms)
         )
-        for service, kept in (*settled.values(), *late):
-            people, were_kept = found[service]
-            found[service] = (people + 1, were_kept + kept)
-        return found
+        return {s: (day.people[s] + late[s], day.kept[s]) for s in self.promised_ms}
 
     def _kept(self, service: str, waited_ms: int) -> bool:
         limit_ms = self.promised_ms.get(service)
         return limit_ms is None or waited_ms <= limit_ms
 
     def _settle(self, date: str, ticket: str, service: str, *, kept: bool) -> None:
-        if service in self.promised_ms:
-            self._settled.setdefault(date, {}).setdefault(ticket, (service, kept))
+        if service not in self.promised_ms:
+            return
+        day = self._days.setdefault(date, _Day())
+        if ticket not in day.settled:
+            day.settled.add(ticket)
+            day.people[service] += 1
+            day.kept[service] += kept

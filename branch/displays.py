@@ -7,8 +7,8 @@ from datetime import datetime, tzinfo
 from branch.calling_config import service_day
 from branch.commitments import Commitments
 from branch.config import BranchConfig, ServiceConfig
-from branch.queue import Engine, Joining, QueueTicket
-from branch.standards_config import max_wait_min
+from branch.queue import Engine, Joining
+from branch.standards import standards_of
 from branch.view import BoardView, Call, PromiseLine, ServiceLine
 from branch.wait_clock import WaitClock
 from sync.clock import Clock
@@ -53,10 +53,8 @@ class Displays:
         self._calls: deque[BoardCall] = deque(maxlen=RECENT_CALLS)
         self._days = {s.letter: service_day(s) for s in config.services}
         self._given: Counter[tuple[str, str]] = Counter()  # by business date and service
-        self._promised = {
-            s.letter: max_wait_min(config.standards, s.letter) for s in config.services
-        }
-        self._commitments = Commitments({k: round(m * 60_000) for k, m in self._promised.items()})
+        standards = standards_of(config.standards, self.services)
+        self._commitments = Commitments({k: s.max_wait_ms for k, s in standards.items()})
 
     def now_ms(self) -> int:
         """The branch's time (Unix ms)."""
@@ -86,7 +84,7 @@ class Displays:
         note = self._commitments.called
         if isinstance(event, TicketAbandoned):
             note = self._commitments.left
-        waited_ms = self._engine.at(event) - _waits_from_ms(ticket)
+        waited_ms = self._engine.at(event) - self._engine.waiting_from_ms(ticket)
         note(self._date(ticket.issued_at), ticket.id, ticket.service, waited_ms)
 
     def _date(self, ts_ms: int) -> str:
@@ -98,9 +96,9 @@ class Displays:
         today = self._date(now_ms)
         found = self._commitments.of(today, self._late(now_ms, today))
         return tuple(
-            PromiseLine(s.letter, s.zh, s.en, self._promised[s.letter], *found[s.letter])
+            PromiseLine(s.letter, s.zh, s.en, promised_ms / 60_000, *found[s.letter])
             for s in self._config.services
-            if s.letter in found
+            if (promised_ms := self._commitments.promised_ms.get(s.letter))
         )
 
     def _late(self, now_ms: int, today: str) -> Iterator[tuple[str, str, int]]:
@@ -111,7 +109,7 @@ class Displays:
                 if ticket.place[0] >= latest_ms:
                     break
                 if self._date(ticket.issued_at) == today:
-                    yield ticket.id, service, now_ms - _waits_from_ms(ticket)
+                    yield ticket.id, service, now_ms - self._engine.waiting_from_ms(ticket)
 
     def waits_min(self) -> dict[str, tuple[int, int] | None]:
         """The wait interval for a ticket of each service issued now, in minutes, by letter."""
@@ -178,8 +176,3 @@ class Displays:
         board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)
         found.append((BOARD, BOARD.of(zone=ZONE), encode(board)))
         return found
-
-
-def _waits_from_ms(ticket: QueueTicket) -> int:
-    """From when on (Unix ms) the ticket's first wait counts: its issue, or its slot."""
-    return ticket.place[0] - ticket.penalty_ms

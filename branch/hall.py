@@ -169,7 +169,7 @@ class Hall:
         return sorted(made, key=lambda t: (t.phase != "waiting", -t.waited_ms, t.number))
 
     def _ticket(self, ticket: QueueTicket, now_ms: int) -> HallTicket:
-        waited_ms = max(0, now_ms - self.standards.waiting_from_ms(ticket))
+        waited_ms = max(0, now_ms - self._engine.waiting_from_ms(ticket))
         limit_ms = self.standards.of(ticket.service).max_wait_ms
         waiting = ticket.phase is TicketPhase.WAITING
         return HallTicket(

@@ -16,7 +16,7 @@ one customer more or less is not an alert each time.
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from branch.queue import Counter, Engine, QueueTicket, TicketPhase
+from branch.queue import Counter, Engine, TicketPhase
 from branch.standards_config import StandardsConfig
 from sync.alerts import AlertData
 
@@ -85,13 +85,6 @@ class Standards:
                 upcoming = one.since_ms
         return broken, upcoming
 
-    def waiting_from_ms(self, ticket: QueueTicket) -> int:
-        """From when on (Unix ms) the ticket's wait counts: its issue or its slot, and what it was
-        served since then does not count.
-        """
-        began_ms = self._engine.discipline.place(ticket)[0] - ticket.penalty_ms
-        return began_ms + ticket.served_ms
-
     def _waits(self) -> Iterator[AlertData]:
         for line in self._engine.lines.by_key.values():
             for ticket in line:
@@ -100,7 +93,7 @@ class Standards:
                     yield AlertData(
                         kind=WAIT,
                         breach=f"{WAIT}:{ticket.id}",
-                        since_ms=self.waiting_from_ms(ticket) + limit_ms,
+                        since_ms=self._engine.waiting_from_ms(ticket) + limit_ms,
                         service=ticket.service,
                         ticket=ticket.id,
                         number=ticket.number,

@@ -44,12 +44,6 @@ class WebhookConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """So many alerts wait for a receiver that is away; older ones are given up."""
 
 
-def max_wait_min(config: StandardsConfig, letter: str) -> float:
-    """The promised longest wait of a service; 0: none."""
-    own = config.services.get(letter, ServiceStandardsConfig()).max_wait_min
-    return config.max_wait_min if own is None else own
-
-
 def standards_problems(config: StandardsConfig, letters: Collection[str]) -> Problems:
     """(key, what is wrong with it)."""
     yield from _limits("standards", config)

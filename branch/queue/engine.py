@@ -105,6 +105,12 @@ class Engine:
         """How many wait for any of ``services``."""
         return self.lines.waiting(services)
 
+    def waiting_from_ms(self, ticket: QueueTicket) -> int:
+        """From when on (Unix ms) the ticket's wait counts: its issue or its slot, and what it was
+        served since then does not count.
+        """
+        return self.discipline.place(ticket)[0] - ticket.penalty_ms + ticket.served_ms
+
     def due(self, now_ms: int) -> list[QueueTicket]:
         """Parked tickets whose time is over, the longest over first."""
         found = [t for t in self.parked.values() if t.due_at and t.due_at <= now_ms]

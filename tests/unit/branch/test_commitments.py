@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, strategies as st
 
 from branch.commitments import Commitments
-from branch.standards_config import ServiceStandardsConfig, StandardsConfig, max_wait_min
+from branch.standards import standards_of
+from branch.standards_config import ServiceStandardsConfig, StandardsConfig
 from branch.web.pages import kept_words
 from branch.web.words import WORDS
 from tests.unit.branch.bench import CONFIG, BranchBench, on_virtual_time, settle
@@ -69,7 +70,8 @@ def test_words_of_few_of_many_and_of_nobody() -> None:
 def test_a_service_s_own_promise_goes_before_the_branch_s() -> None:
     own = {"B": ServiceStandardsConfig(max_wait_min=0.0), "C": ServiceStandardsConfig(max_line=9)}
     config = StandardsConfig(max_wait_min=20.0, services=own)
-    assert [max_wait_min(config, letter) for letter in "ABC"] == [20.0, 0.0, 20.0]
+    found = standards_of(config, "ABC")
+    assert [found[letter].max_wait_ms / MIN for letter in "ABC"] == [20.0, 0.0, 20.0]
 
 
 @pytest.mark.parametrize("seed", range(3))

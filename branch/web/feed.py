@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 
 from branch.view import Branch
-from branch.web.pages import board_page, counter_page
+from branch.web.pages import CounterPage, board_page, counter_page
 from branch.web.words import words_for
 
 REFRESH_S = 15.0
@@ -71,30 +71,23 @@ class Feed:
 
     def board(self) -> AsyncIterator[bytes]:
         """The board's events."""
-        return self._stream("board", self._encode_board)
+        return self.page("board", "", lambda: board_page(self._branch.board(), self._build))
 
     def counter(self, counter: int, lang: str) -> AsyncIterator[bytes]:
         """One counter's events in one language; the counter must exist."""
         words = words_for(lang)
 
-        def encode() -> bytes:
+        def make() -> CounterPage:
             view, desk = self._branch.counter(counter), self._branch.desk(counter)
-            page = counter_page(view, desk, words, self._build)
-            return event("counter", msgspec.json.encode(page))
+            return counter_page(view, desk, words, self._build)
 
-        return self._stream(f"counter/{counter}/{words.lang}", encode)
+        return self.page("counter", f"{counter}/{words.lang}", make)
 
-    def events(self, key: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
-        """Any page's events: ``encode`` is asked at each turn, once for all streams of ``key``."""
-        return self._stream(key, encode)
-
-    def page(self, name: str, lang: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
-        """The events of another page in one language; ``encode`` makes its JSON."""
-        return self._stream(f"{name}/{lang}", lambda: event(name, encode()))
-
-    def _encode_board(self) -> bytes:
-        page = board_page(self._branch.board(), self._build)
-        return event("board", msgspec.json.encode(page))
+    def page(self, name: str, which: str, make: Callable[[], object]) -> AsyncIterator[bytes]:
+        """The events ``name`` of a page: ``make`` is asked for its content at each turn, once for
+        all streams of the same page; ``which`` tells its counters and languages apart.
+        """
+        return self._stream(f"{name}/{which}", lambda: _event(name, msgspec.json.encode(make())))
 
     async def _stream(self, key: str, encode: Callable[[], bytes]) -> AsyncIterator[bytes]:
         self.open_streams += 1
@@ -131,6 +124,6 @@ class Feed:
         self._turned = asyncio.Event()
 
 
-def event(name: str, data: bytes) -> bytes:
+def _event(name: str, data: bytes) -> bytes:
     """One server-sent event."""
     return b"event: " + name.encode() + b"\ndata: " + data + b"\n\n"

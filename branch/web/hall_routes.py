@@ -23,7 +23,7 @@ from branch.hall_view import (
 )
 from branch.web.api import BAD_KEY, NOT_STORED, IdempotencyKey, Problem, UnknownCounter
 from branch.web.feed import Feed
-from branch.web.hall_page import hall_page
+from branch.web.hall_page import HallPage, hall_page
 from branch.web.hall_words import REFUSED, hall_words
 from branch.web.person import person_of
 
@@ -77,10 +77,10 @@ def hall_routes(
     async def events(lang: Language = "zh") -> Response[Any]:
         words = hall_words(lang)
 
-        def encode() -> bytes:
-            return msgspec.json.encode(hall_page(hall.view(), words, version))
+        def make() -> HallPage:
+            return hall_page(hall.view(), words, version)
 
-        return stream(feed.page("hall", words.lang, encode))
+        return stream(feed.page("hall", words.lang, make))
 
     @get("/", summary="The hall now: alerts, tickets, counters", tags=["hall"])
     async def now() -> HallView:

@@ -13,7 +13,7 @@ from litestar.response import Template
 
 from branch.view import Branch, CounterState, CounterView
 from branch.web.api import CounterNumber, known_counter
-from branch.web.feed import Feed, event
+from branch.web.feed import Feed
 from branch.web.words import WORDS, words_for
 
 Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
@@ -92,10 +92,9 @@ def window_routes(
     async def window_events(counter: CounterNumber) -> Response[Any]:
         number = known_counter(branch, counter)
 
-        def encode() -> bytes:
-            page = window_page(branch.counter(number), version)
-            return event("window", msgspec.json.encode(page))
+        def make() -> WindowPage:
+            return window_page(branch.counter(number), version)
 
-        return stream(feed.events(f"window/{number}", encode))
+        return stream(feed.page("window", str(number), make))
 
     return [windows, window, window_events]

@@ -8,13 +8,12 @@ control.
 """
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sync.mqtt import Will
 from sync.topics import Topic
-from sync.transport import Message
+from sync.transport import Listening, Message
 
 
 @lru_cache(4096)
@@ -78,7 +77,7 @@ class LocalBroker:
                 client.deliver(publish, retained=True)
 
 
-class LocalTransport:
+class LocalTransport(Listening):
     """A :class:`sync.transport.Transport` to a :class:`LocalBroker`, with bench verbs ``lose`` and
     ``start``.
     """
@@ -89,25 +88,11 @@ class LocalTransport:
         self._filters: list[str] = []
         self._waiting: list[Message] = []
         self._up = False
-        self._on_up: Callable[[], None] = lambda: None
-        self._on_down: Callable[[str], None] = lambda _: None
-        self._on_messages: Callable[[list[Message]], None] = lambda _: None
-        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
+        super().__init__()
 
     @property
     def connected(self) -> bool:
         return self._up
-
-    def listen(
-        self,
-        *,
-        on_up: Callable[[], None],
-        on_down: Callable[[str], None],
-        on_messages: Callable[[list[Message]], None],
-        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
-    ) -> None:
-        self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
-        self._on_refused = on_refused
 
     def subscribe(self, *filters: str) -> None:
         self._filters += filters

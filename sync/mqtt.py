@@ -26,7 +26,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sync.topics import Topic
-from sync.transport import NO_SUBSCRIBER, NOT_AUTHORISED, Message
+from sync.transport import NO_SUBSCRIBER, NOT_AUTHORISED, Listening, Message
 
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
@@ -52,7 +52,7 @@ class Will:
     payload: bytes
 
 
-class MqttTransport:
+class MqttTransport(Listening):
     """A :class:`sync.transport.Transport` over one MQTT v5 connection that reconnects by
     itself.
     """
@@ -75,10 +75,7 @@ class MqttTransport:
         self._connection = 0
         self._arrived: deque[tuple[int, paho.MQTTMessage]] = deque()
         self._scheduled = False
-        self._on_up: Callable[[], None] = lambda: None
-        self._on_down: Callable[[str], None] = lambda _: None
-        self._on_messages: Callable[[list[Message]], None] = lambda _: None
-        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
+        super().__init__()
         self._under_way: dict[int, str] = {}  # what is published and not acknowledged: mid -> name
         self.failed_callbacks = 0
         self.refused_publishes: dict[int, int] = {}
@@ -108,17 +105,6 @@ class MqttTransport:
     @property
     def connected(self) -> bool:
         return self._up
-
-    def listen(
-        self,
-        *,
-        on_up: Callable[[], None],
-        on_down: Callable[[str], None],
-        on_messages: Callable[[list[Message]], None],
-        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
-    ) -> None:
-        self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
-        self._on_refused = on_refused
 
     def subscribe(self, *filters: str) -> None:
         self._filters += filters

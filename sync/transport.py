@@ -67,3 +67,25 @@ class Transport(Protocol):
 
     async def stop(self) -> None:
         """Disconnect in good order; harmless when never started."""
+
+
+class Listening:
+    """Keeps a transport's callbacks; until ``listen`` they do nothing."""
+
+    def __init__(self) -> None:
+        self._on_up: Callable[[], None] = lambda: None
+        self._on_down: Callable[[str], None] = lambda _: None
+        self._on_messages: Callable[[list[Message]], None] = lambda _: None
+        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
+
+    def listen(
+        self,
+        *,
+        on_up: Callable[[], None],
+        on_down: Callable[[str], None],
+        on_messages: Callable[[list[Message]], None],
+        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
+    ) -> None:
+        """See Transport."""
+        self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
+        self._on_refused = on_refused

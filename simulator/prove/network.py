@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from simulator.broker import matches
 from sync.mqtt import Will
 from sync.topics import Topic
-from sync.transport import NO_SUBSCRIBER, Message
+from sync.transport import NO_SUBSCRIBER, Listening, Message
 
 GRAIN_S = 0.005
 """Arrivals are rounded up to this: neighbours are handed over together, as from one read."""
@@ -235,7 +235,7 @@ class _Arrival:
     retained: bool = field(compare=False)
 
 
-class Link:
+class Link(Listening):
     """A :class:`sync.transport.Transport` over a :class:`Network`, which reconnects by itself."""
 
     def __init__(self, network: Network, name: str, will: Will | None) -> None:
@@ -249,27 +249,13 @@ class Link:
         self._numbers = 0
         self._up = False
         self._running = False
-        self._on_up: Callable[[], None] = lambda: None
-        self._on_down: Callable[[str], None] = lambda _: None
-        self._on_messages: Callable[[list[Message]], None] = lambda _: None
-        self._on_refused: Callable[[str, int], None] = lambda _name, _code: None
+        super().__init__()
 
     # --- Transport ----------------------------------------------------------------------------
 
     @property
     def connected(self) -> bool:
         return self._up
-
-    def listen(
-        self,
-        *,
-        on_up: Callable[[], None],
-        on_down: Callable[[str], None],
-        on_messages: Callable[[list[Message]], None],
-        on_refused: Callable[[str, int], None] = lambda _name, _code: None,
-    ) -> None:
-        self._on_up, self._on_down, self._on_messages = on_up, on_down, on_messages
-        self._on_refused = on_refused
 
     def subscribe(self, *filters: str) -> None:
         self._filters += filters

@@ -100,7 +100,7 @@ class Teller:
     async def ready(self) -> None:
         """The moment in which the page swallows a second press is over."""
         await self.page.clock.fast_forward(GUARD_MS)
-        await self.page.wait_for_selector("body:not([data-guarded])", timeout=15000)
+        await self.page.wait_for_selector("body:not([data-guarded])")
 
     async def reads(self, selector: str, pattern: str) -> str:
         """Wait until this part of the page says so; returns what it says."""
@@ -108,12 +108,11 @@ class Teller:
             "([where, what]) => [...document.querySelectorAll(where)]"
             ".some((e) => e.checkVisibility() && new RegExp(what).test(e.innerText))",
             arg=[selector, pattern],
-            timeout=15000,
         )
         return (await self.page.locator(selector).first.inner_text()).strip()
 
     async def state(self, state: str) -> None:
-        await self.page.wait_for_selector(f"body[data-state={state}]", timeout=15000)
+        await self.page.wait_for_selector(f"body[data-state={state}]")
         await self.ready()
 
     async def number(self) -> str:

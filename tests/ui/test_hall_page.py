@@ -1,7 +1,6 @@
 """The lobby manager's page in a real Chromium, over a real branch server, at 320 px."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route
 
 from branch.web.app import create_app
 from branch.web.server import bind, serve
 from sync.messages import DeviceData
-from tests.ui.web_site import FLAGS, see as see_within, settled, text, width
+from tests.ui.web_site import WITHIN_MS, see as see_within, settled, text, width
 from tests.unit.branch.bench import BranchBench
 from tests.unit.branch.hall_bench import HALL
 
@@ -35,16 +34,6 @@ async def see(page: Page, selector: str, expected: str) -> None:
     await see_within(page, selector, expected, 8000)
 
 
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "no Chromium: `make setup` installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        await browser.close()
-
-
 @dataclass
 class Branch:
     """The server, its kiosk, and whatever a page complained of."""
@@ -58,7 +47,7 @@ class Branch:
 
     async def open(self, path: str, **how: Any) -> Page:
         page = await self.browser.new_page(viewport=PHONE, **how)  # type: ignore[arg-type]
-        page.set_default_timeout(15000)
+        page.set_default_timeout(WITHIN_MS)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         await page.goto(self.url + path)
         return page
@@ -315,7 +304,7 @@ async def test_a_lost_stream_is_said_and_nothing_goes_on(branch: Branch) -> None
     listener = bind("127.0.0.1", int(branch.url.rsplit(":", 1)[1]))
     branch.stop, started = asyncio.Event(), asyncio.Event()
     branch.serving = asyncio.create_task(serve(app, listener, stop=branch.stop, started=started))
-    await page.wait_for_selector("body:not(.stale)", timeout=15000)
+    await page.wait_for_selector("body:not(.stale)")
     await branch.calm(page)
     await page.click("#tab-issue button")
     await see(page, "#shown-number", "AW001")

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import cast
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from branch.access.roles import Role
 from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch
-from tests.ui.web_site import DESK, FLAGS, Site, see, settled, text, width
+from tests.ui.web_site import DESK, Site, see, settled, text, width
 from tests.unit.branch.access_house import SECRET, House, house
 from tests.unit.branch.bench import BranchBench
 
@@ -24,16 +23,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 NARROW = {"width": 320, "height": 640}
 TARGET_PX = 44
 PICTURES = os.environ.get("LOBBY_PICTURES")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "no Chromium: `make setup` installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,13 +1,12 @@
 """The teller's dialogs in a real Chromium: keys, focus, one command an intent, 320 pixels."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, Route, async_playwright
+from playwright.async_api import Browser, Page, Route
 
 from branch.commands import CallTicket, Park, ServeNow, TagTicket, Transfer, Unpark
 from branch.view import CounterState
@@ -15,23 +14,13 @@ from branch.web.actions import KEYS
 from branch.web.app import create_app
 from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch, Window
-from tests.ui.web_site import DESK, FLAGS, Site, see, settled, text, width
+from tests.ui.web_site import DESK, Site, see, settled, text, width
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 NARROW = {"width": 320, "height": 640}
 SERVING = ("transfer", "park", "unpark", "rejoin", "postpone", "tag", "keys")
 FREE = ("call-ticket", "walk-in")
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "no Chromium: `make setup` installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -64,11 +53,11 @@ async def ask(page: Page, name: str) -> None:
     """Open a dialog by its key."""
     await settled(page)
     await page.keyboard.press(KEYS[name])
-    await page.wait_for_selector(f"#ask-{name}[open]", timeout=15000)
+    await page.wait_for_selector(f"#ask-{name}[open]")
 
 
 async def closed(page: Page) -> None:
-    await page.wait_for_function("() => !document.querySelector('dialog[open]')", timeout=15000)
+    await page.wait_for_function("() => !document.querySelector('dialog[open]')")
 
 
 FOCUS = """() => {

@@ -1,31 +1,20 @@
 """The board and the teller's page in a real Chromium, against a real server on loopback."""
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from branch.view import CounterState
 from branch.web.app import create_app
 from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch, Window
-from tests.ui.web_site import DESK, FLAGS, OVERLAPS, TV, WITHIN_MS, Site, see, settled, text, width
+from tests.ui.web_site import DESK, OVERLAPS, TV, Site, see, settled, text, width
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    assert chromium, "no Chromium: `make setup` installs it"
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield browser
-        await browser.close()
 
 
 @pytest.fixture
@@ -54,7 +43,7 @@ async def site(browser: Browser, settings: dict[str, Any]) -> AsyncIterator[Site
 # --- the board
 
 
-async def test_the_board_shows_a_call_within_a_second(site: Site) -> None:
+async def test_the_board_shows_a_call(site: Site) -> None:
     page = await site.open("/", TV)
     assert not await page.is_visible("#plate")
     assert "还没有叫号" in await text(page, "#none")
@@ -78,9 +67,7 @@ async def test_the_plate_swaps_three_times_and_stands_still(site: Site) -> None:
     )
     assert animation == [700, 3]
     await page.evaluate("() => document.getElementById('plate').getAnimations()[0].finish()")
-    await page.wait_for_function(
-        "() => !document.getElementById('plate').getAnimations().length", timeout=15000
-    )
+    await page.wait_for_function("() => !document.getElementById('plate').getAnimations().length")
     colour = "getComputedStyle(document.getElementById('plate')).backgroundColor"
     assert await page.evaluate(colour) == "rgb(255, 204, 51)"
 
@@ -122,7 +109,7 @@ async def test_a_recall_is_news_without_a_wait(site: Site) -> None:
     await see(page, "#number", "A035")
     assert "new" not in (await page.get_attribute("#plate", "class") or "")
     site.branch.announce("A035", 1, "10:24")
-    await page.wait_for_selector("#plate.new", timeout=WITHIN_MS)
+    await page.wait_for_selector("#plate.new")
     assert not await page.is_visible("#recent li")
 
 
@@ -134,7 +121,7 @@ async def test_a_branch_that_went_silent_makes_the_board_say_so(site: Site) -> N
     page = await site.open("/", TV)
     assert not await page.is_visible(".band")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=15000)
+    await page.wait_for_selector("body.stale")
     assert "大屏暂停更新，请听现场叫号。您的号照常有效。" in await text(page, ".band")
     assert "Your ticket is still valid." in await text(page, ".band")
     assert await text(page, ".band .at") == "停在 10:21"
@@ -147,7 +134,7 @@ async def test_a_branch_that_went_silent_makes_the_board_say_so(site: Site) -> N
     assert await text(page, "#services li[data-letter=A] .unknown") == "人数未知"
     site.branch.frozen = False
     site.branch.touch()
-    await page.wait_for_selector("body:not(.stale)", timeout=15000)
+    await page.wait_for_selector("body:not(.stale)")
     assert await text(page, "#number") == "B017"
 
 
@@ -158,13 +145,13 @@ async def test_a_stopped_server_makes_the_board_say_so_and_it_comes_back(site: S
     port = int(site.url.rsplit(":", 1)[1])
     site.stop.set()
     await site.serving
-    await page.wait_for_selector("body.stale", timeout=15000)
+    await page.wait_for_selector("body.stale")
 
     site.branch.announce("C001", 3, "10:30")
     site.stop.clear()
     app = create_app(site.branch, version="1", refresh_s=0.1)
     site.serving = asyncio.create_task(serve(app, bind("127.0.0.1", port), stop=site.stop))
-    await page.wait_for_selector("body:not(.stale)", timeout=15000)
+    await page.wait_for_selector("body:not(.stale)")
     await see(page, "#number", "C001")
     site.errors[:] = [
         line
@@ -459,6 +446,6 @@ async def test_a_stale_board_says_nothing_of_kept_promises(site: Site) -> None:
     page = await site.open("/", TV)
     assert await page.is_visible("[data-kept]")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=15000)
+    await page.wait_for_selector("body.stale")
     assert not await page.is_visible("[data-kept]")
     assert await page.is_visible("[data-longest]")

@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page
 
 from branch.view import CounterState
-from tests.ui.test_web_pages import browser as browser, settings as settings, site as site
+from tests.ui.test_web_pages import settings as settings, site as site
 from tests.ui.web_site import OVERLAPS, Site, see, text
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -52,12 +52,12 @@ async def test_a_call_a_recall_and_the_service_are_shown(site: Site) -> None:
     await page.evaluate("document.getElementById('number').classList.remove('new')")
     await picture(page, "window")
     serve(site, "calling", "A035", 2)
-    await page.wait_for_selector("#number.new", timeout=15000)
+    await page.wait_for_selector("#number.new")
     serve(site, "serving", "A035", 2)
-    await page.wait_for_selector(".in-serving", state="visible", timeout=15000)
+    await page.wait_for_selector(".in-serving", state="visible")
     assert "new" not in (await page.get_attribute("#number", "class") or "")
     serve(site, "free")
-    await page.wait_for_selector(".in-free", state="visible", timeout=15000)
+    await page.wait_for_selector(".in-free", state="visible")
     assert not await page.is_visible("#number")
 
 
@@ -90,7 +90,7 @@ async def test_a_branch_that_went_silent_makes_the_display_say_so(
     page = await site.open("/window/2", SMALL)
     await see(page, "#number", "A035")
     site.branch.frozen = True
-    await page.wait_for_selector("body.stale", timeout=15000)
+    await page.wait_for_selector("body.stale")
     assert await page.is_visible("footer .when-stale")
     assert not await page.is_visible("footer .in-calling")
     colour = "getComputedStyle(document.getElementById('number')).color"
@@ -99,7 +99,7 @@ async def test_a_branch_that_went_silent_makes_the_display_say_so(
     assert await page.evaluate(INSIDE)
     site.branch.frozen = False
     site.branch.touch()
-    await page.wait_for_selector("body:not(.stale)", timeout=15000)
+    await page.wait_for_selector("body:not(.stale)")
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size['width']}x{size['height']}")

@@ -39,7 +39,7 @@ class Site:
 
     async def open(self, path: str, size: dict[str, int], **clock: Any) -> Page:
         page = await self.browser.new_page(viewport=size)  # type: ignore[arg-type]
-        page.set_default_timeout(15000)
+        page.set_default_timeout(WITHIN_MS)
         page.on("request", lambda request: self._note(request))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("console", lambda line: self.errors.append(line.text))
@@ -67,7 +67,7 @@ async def see(page: Page, selector: str, expected: str, within_ms: int = WITHIN_
 
 async def settled(page: Page) -> None:
     """The page takes the next press: the time in which it swallows a second one is over."""
-    await page.wait_for_selector("body:not([data-guarded])", timeout=15000)
+    await page.wait_for_selector("body:not([data-guarded])")
 
 
 async def width(page: Page) -> int:

@@ -15,7 +15,6 @@ must recover by itself in time. On each evening the witness counts, and SQLite c
 """
 
 import asyncio
-import contextlib
 import random
 import time
 from collections import Counter, defaultdict
@@ -23,8 +22,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from simulator.errors import BadInput, NotStarted
 from simulator.prove import databases
@@ -358,13 +355,7 @@ class _Day:
             self._violate(str(error))
             return
         verdict = stand.judge()
-        proof.shown += verdict.shown
-        proof.stored += verdict.stored
-        proof.lost += verdict.lost
-        proof.doubled += verdict.doubled
-        proof.ghosts += verdict.ghosts
-        for violation in verdict.violations:
-            self._violate(violation)
+        proof.count(verdict, self._where)
         for refusal, count in self._tellers.contradicted.items():
             self._violate(f"tellers were refused {count} times: {refusal}")
         for path in (self._branch_db, *map(self._journal, stand.kiosks)):
@@ -375,7 +366,7 @@ class _Day:
         journalled = set[str]().union(*(databases.numbers(self._journal(k)) for k in stand.kiosks))
         self._unjournalled("any kiosk", set(stand.witness.seen) | held, journalled)
         for victim, names in STAFF_SEE.items():
-            logged = _logged(stand.log(victim))
+            logged = stand.logged(victim)
             tally.staff_saw.update({name: logged[name] for name in names})
             if self._trouble(victim) and not any(logged[name] for name in names):
                 self._violate(f"the log of {victim} does not say that its disk was full")
@@ -426,13 +417,3 @@ class _Day:
 
     def _violate(self, sentence: str) -> None:
         self._proof.violate(f"{self._where}: {sentence}")
-
-
-def _logged(log: Path) -> Counter[str]:
-    """What a program logged, by event."""
-    found: Counter[str] = Counter()
-    if log.exists():
-        for line in log.read_text("utf-8", "replace").splitlines():
-            with contextlib.suppress(msgspec.DecodeError, AttributeError):
-                found[str(msgspec.json.decode(line).get("event", "?"))] += 1
-    return found

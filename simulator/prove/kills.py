@@ -23,8 +23,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from simulator.errors import BadInput, NotStarted
 from simulator.prove.programs import COUNTERS
 from simulator.prove.proof import Proof, ProveOptions, Say
@@ -294,13 +292,7 @@ class _Day:
         if not drained:
             proof.violate(f"day {self._number}: the backlog did not drain")
         verdict = stand.judge()
-        proof.shown += verdict.shown
-        proof.stored += verdict.stored
-        proof.lost += verdict.lost
-        proof.doubled += verdict.doubled
-        proof.ghosts += verdict.ghosts
-        for violation in verdict.violations:
-            proof.violate(f"day {self._number}: {violation}")
+        proof.count(verdict, f"day {self._number}")
         for name, value in verdict.figures.items():
             if name == "epochs":
                 tally.figures[name] = max(tally.figures[name], value)
@@ -311,7 +303,7 @@ class _Day:
             proof.violate(f"day {self._number}: tellers were refused {count} times: {refusal}")
         for name in (BRANCH, *stand.kiosks):
             tally.points += self._points[name]
-            tally.errors += _errors(stand.log(name))
+            tally.errors += stand.logged(name)
 
     def _heard(self, name: str, line: dict[str, Any]) -> None:
         if name != BRANCH:
@@ -333,13 +325,3 @@ class _Day:
 
     def _uniform_ms(self, bounds: tuple[int, int]) -> float:
         return self._chance.uniform(*bounds) / 1000
-
-
-def _errors(log: Path) -> Counter[str]:
-    """What the programs logged as errors, by event."""
-    found: Counter[str] = Counter()
-    if log.exists():
-        for line in log.read_text("utf-8", "replace").splitlines():
-            with contextlib.suppress(msgspec.DecodeError, AttributeError):
-                found[str(msgspec.json.decode(line).get("event", "?"))] += 1
-    return found

@@ -184,13 +184,7 @@ def judge(proof: Proof, seen: Seen, folder: Path, figures: Counter[str], where: 
         if is_slip:
             slips.append((number, lines))
     verdict = witness.judge(folder / "branch.db", {KIOSK: folder / "journal.db"})
-    proof.shown += verdict.shown
-    proof.stored += verdict.stored
-    proof.lost += verdict.lost
-    proof.doubled += verdict.doubled
-    proof.ghosts += verdict.ghosts
-    for violation in verdict.violations:
-        proof.violate(f"{where}: {violation}")
+    proof.count(verdict, where)
     for name in ("slips", "scraps", "reprints", "paper_unknown", "voided"):
         figures[name] += verdict.figures[name]
     figures["acknowledged"] += len(seen.acknowledged)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.errors import BadInput
+from simulator.prove.witness import Verdict
 
 MAX_VIOLATIONS = 50
 """Sentences kept in a report; the count goes on."""
@@ -67,6 +68,16 @@ class Proof:
         self.violation_count += 1
         if len(self.violations) < MAX_VIOLATIONS:
             self.violations.append(sentence)
+
+    def count(self, verdict: Verdict, where: str) -> None:
+        """Add what the witness counted; its violations are told with the place."""
+        self.shown += verdict.shown
+        self.stored += verdict.stored
+        self.lost += verdict.lost
+        self.doubled += verdict.doubled
+        self.ghosts += verdict.ghosts
+        for violation in verdict.violations:
+            self.violate(f"{where}: {violation}")
 
     @property
     def clean(self) -> bool:

@@ -27,6 +27,7 @@ import socket
 import struct
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -328,6 +329,15 @@ class Stand:
     def log(self, name: str) -> Path:
         """Where the program's standard error goes."""
         return self.folder / f"{name}.log"
+
+    def logged(self, name: str) -> Counter[str]:
+        """What the program logged, by event."""
+        found: Counter[str] = Counter()
+        if self.log(name).exists():
+            for line in self.log(name).read_text("utf-8", "replace").splitlines():
+                with contextlib.suppress(msgspec.DecodeError, AttributeError):
+                    found[str(msgspec.json.decode(line).get("event", "?"))] += 1
+        return found
 
     def _settings(
         self, name: str, token: str, place: Place, crash: str

@@ -37,6 +37,20 @@ def notice_icon(view: HomeView) -> str:
     return "warn" if view.online else "offline"
 
 
+def by_kind(view: HomeView, most: int, screen: str) -> tuple[list[ServiceTile], list[ServiceTile]]:
+    """The services and the way to a person. Raises WindowError where there are too many for
+    ``screen``.
+    """
+    services = [tile for tile in view.tiles if not tile.priority]
+    persons = [tile for tile in view.tiles if tile.priority]
+    if len(services) > most or len(persons) > 1:
+        raise WindowError(
+            f"{screen} has {len(services)} services and {len(persons)} ways to a person;"
+            f" it shows at most {most} and 1"
+        )
+    return services, persons
+
+
 class HomePage(Page):
     """Two of these are built: one with the notice band under the header, one without."""
 
@@ -116,13 +130,7 @@ class HomePage(Page):
 
     def update(self, view: HomeView) -> None:
         """Write services, queues and band; raise :class:`WindowError` if there are too many."""
-        services = [tile for tile in view.tiles if not tile.priority]
-        persons = [tile for tile in view.tiles if tile.priority]
-        if len(services) > MOST_SERVICES or len(persons) > 1:
-            raise WindowError(
-                f"the first screen has {len(services)} services and {len(persons)} ways to a "
-                f"person; it shows at most {MOST_SERVICES} and 1"
-            )
+        services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
         self._header.write(view.header, view.language, self.say("home.title"))
         if self.large:
@@ -131,11 +139,11 @@ class HomePage(Page):
         if self._band:
             self._write_band(view)
         for number, control in enumerate(self._tiles):
-            self._present(control, self._services, number < len(services))
+            self.present(control, self._services, number < len(services))
             if number < len(services):
                 tile = services[number]
                 control.show(tile, view.language, self._words(tile))
-        self._present(self._person, self._persons, bool(persons))
+        self.present(self._person, self._persons, bool(persons))
         if persons:
             self._write_person(persons[0], online=view.online)
         for button in self._bottom:
@@ -163,10 +171,3 @@ class HomePage(Page):
             reason = self.say(tile.closed)
             return WaitWords(NOBODY, reason, "", reason)
         return wait_words(self.kit.catalogue, self.language, tile.wait, large=self.large)
-
-    def _present(self, control: ServiceButton | PersonButton, place: Widget, wanted: bool) -> None:
-        if wanted and control.parent is None:
-            place.add_widget(control)
-        elif not wanted and control.parent is not None:
-            control.cancel()
-            place.remove_widget(control)

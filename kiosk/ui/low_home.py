@@ -2,11 +2,10 @@
 
 from kivy.uix.widget import Widget
 
-from kiosk.ui import WindowError
 from kiosk.ui.choices import CAPITAL_EM, ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import Panel
-from kiosk.ui.home import MOST_SERVICES, notice_icon
+from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style, Text
@@ -156,13 +155,7 @@ class LowHomePage(Page):
 
     def update(self, view: HomeView) -> None:
         """Write services and queues; raise :class:`WindowError` if there are too many."""
-        services = [tile for tile in view.tiles if not tile.priority]
-        persons = [tile for tile in view.tiles if tile.priority]
-        if len(services) > MOST_SERVICES or len(persons) > 1:
-            raise WindowError(
-                f"the first screen has {len(services)} services and {len(persons)} ways to a "
-                f"person; it shows at most {MOST_SERVICES} and 1"
-            )
+        services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
         notice = view.notice or ("" if view.online else "offline.title")
         title = self.say(notice) if notice and not self.large else self.say("home.title")
@@ -171,7 +164,7 @@ class LowHomePage(Page):
         for number, control in enumerate(self._tiles):
             tile = services[number] if number < len(services) else None
             self._rows[number].show(tile, view.language)
-            self._present(control, self._services, tile is not None)
+            self.present(control, self._services, tile is not None)
             if tile is not None:
                 words = wait_words(self.kit.catalogue, view.language, tile.wait, large=self.large)
                 control.show(
@@ -180,7 +173,7 @@ class LowHomePage(Page):
                     self.say(tile.closed) if tile.closed else words.spoken,
                     short=True,
                 )
-        self._present(self._person, self._persons, bool(persons))
+        self.present(self._person, self._persons, bool(persons))
         if persons:
             name = persons[0].name[view.language]
             promise = persons[0].examples[view.language]
@@ -201,10 +194,3 @@ class LowHomePage(Page):
             left, room = left + 84, room - 84
         self._hint.place(left, 382, room)
         self._hint.write(self.say(notice or "low.hint"))
-
-    def _present(self, control: ChoiceTile | PersonChoice, place: Widget, wanted: bool) -> None:
-        if wanted and control.parent is None:
-            place.add_widget(control)
-        elif not wanted and control.parent is not None:
-            control.cancel()
-            place.remove_widget(control)

@@ -150,16 +150,9 @@ class NoSlipPage(Page):
             self._write_columns(*shown, (844, 844), ((240, 320), (420, 500)), 404)
         self._ack.write(self.say("noprint.ack", number=view.number))
         self._again.write(self.say("noprint.reprint"))
-        self._present(self._again, view.may_reprint)
+        self.present(self._again, self._again_place, view.may_reprint)
         for button in self._row:
             button.write(self.say(_KEYS[button.control_id]))
-
-    def _present(self, control: PushButton, wanted: bool) -> None:
-        if wanted and control.parent is None:
-            self._again_place.add_widget(control)
-        elif not wanted and control.parent is not None:
-            control.cancel()
-            self._again_place.remove_widget(control)
 
     def _write_large(self, title: str, has_code: bool) -> None:
         self._title.write(title)

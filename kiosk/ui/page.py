@@ -83,6 +83,14 @@ class Page(Widget):
         self.add_widget(control)
         return control
 
+    def present(self, control: Control, place: Widget, wanted: bool) -> None:
+        """Put a target into its place or take it out; a finger on it counts no more then."""
+        if wanted and control.parent is None:
+            place.add_widget(control)
+        elif not wanted and control.parent is not None:
+            control.cancel()
+            place.remove_widget(control)
+
     def say(self, key: str, **values: object) -> str:
         """A text of the page's language, the short form on the small kiosk and in large print."""
         language = self.language

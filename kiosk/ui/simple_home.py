@@ -2,10 +2,9 @@
 
 from kivy.uix.widget import Widget
 
-from kiosk.ui import WindowError
 from kiosk.ui.choices import ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
-from kiosk.ui.home import notice_icon
+from kiosk.ui.home import by_kind, notice_icon
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style
@@ -113,13 +112,7 @@ class SimpleHomePage(Page):
 
     def update(self, view: HomeView) -> None:
         """Write the two services; raise :class:`WindowError` if there are more."""
-        services = [tile for tile in view.tiles if not tile.priority]
-        persons = [tile for tile in view.tiles if tile.priority]
-        if len(services) > SERVICES or len(persons) > 1:
-            raise WindowError(
-                f"simple mode has {len(services)} services and {len(persons)} ways to a person;"
-                f" it shows at most {SERVICES} and 1"
-            )
+        services, persons = by_kind(view, SERVICES, "simple mode")
         self.language = view.language
         self._header.write(view.header, view.language, self.say("simple.title"))
         if self.large:

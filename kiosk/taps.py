@@ -1,0 +1,140 @@
+"""What each phase does with a touch; the table is in :mod:`kiosk.flow`. Pure."""
+
+from dataclasses import replace
+
+from kiosk.view import (
+    CONTROL_ACCESS,
+    CONTROL_ACKNOWLEDGE,
+    CONTROL_ANYWHERE,
+    CONTROL_BACK,
+    CONTROL_CONTRAST,
+    CONTROL_COUNTER,
+    CONTROL_DONE,
+    CONTROL_EVERYTHING,
+    CONTROL_EXIT,
+    CONTROL_FINISH,
+    CONTROL_GO,
+    CONTROL_LANGUAGE,
+    CONTROL_LOW,
+    CONTROL_MACHINE,
+    CONTROL_NO_SLIP,
+    CONTROL_PERSON,
+    CONTROL_REPRINT,
+    CONTROL_SIMPLE,
+    CONTROL_STAY,
+    PLAIN,
+)
+from kiosk.visit import (
+    Acknowledge,
+    Effect,
+    Issue,
+    Phase,
+    PrintSlip,
+    StartTimer,
+    StopTimer,
+    Tapped,
+    Ticket,
+    Timer,
+    Visit,
+    fresh,
+    home,
+)
+
+SERVICE_PREFIX = "service."
+MACHINE_NOTICE = "choice.machine.go"
+
+
+def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    """The rows of the table of :mod:`kiosk.flow` that begin with a touch."""
+    control = event.control
+    if control == CONTROL_LANGUAGE:
+        languages = visit.languages
+        language = languages[(languages.index(visit.language) + 1) % len(languages)]
+        idle = visit.phase in (Phase.HOME, Phase.ACCESS, Phase.TRIAGE)
+        return replace(visit, language=language), (StartTimer(Timer.IDLE),) if idle else ()
+    if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
+        service = control.removeprefix(SERVICE_PREFIX)
+        # Simple mode has no steps between: somebody at the counter asks for the documents.
+        if service in visit.steps and not visit.modes.simple:
+            after = replace(visit, phase=Phase.TRIAGE, service=service, notice="")
+            return after, (StartTimer(Timer.IDLE),)
+        return _asked(visit, service, event.touch)
+    if visit.phase is Phase.HOME:
+        return _tapped_athome(visit, control)
+    if visit.phase is Phase.ACCESS:
+        return _tapped_access(visit, event)
+    if visit.phase is Phase.TRIAGE:
+        return _tapped_triage(visit, event)
+    if visit.phase is Phase.WARNING:
+        return _tapped_warning(visit, control)
+    if visit.phase is Phase.TICKET and control in (CONTROL_DONE, CONTROL_ANYWHERE):
+        return home(visit)
+    if visit.phase is Phase.TICKET and control == CONTROL_NO_SLIP:
+        return replace(visit, phase=Phase.NO_SLIP, cause="not_taken"), (StopTimer(),)
+    if visit.phase is Phase.NO_SLIP and visit.ticket is not None:
+        return _tapped_without_slip(visit, visit.ticket, control)
+    return visit, ()
+
+
+def _asked(visit: Visit, service: str, touch: str) -> tuple[Visit, tuple[Effect, ...]]:
+    return (
+        replace(visit, phase=Phase.ISSUING, request=touch, service="", notice=""),
+        (StopTimer(), Issue(service, touch, visit.segment)),
+    )
+
+
+def _tapped_athome(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
+    visit = replace(visit, notice="")
+    after = {
+        CONTROL_ACCESS: replace(visit, phase=Phase.ACCESS, chosen=visit.modes),
+        CONTROL_EVERYTHING: replace(visit, everything=visit.modes.simple),
+        CONTROL_EXIT: replace(visit, modes=PLAIN, chosen=PLAIN, everything=False),
+    }.get(control)
+    return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
+
+
+def _tapped_access(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    chosen = visit.chosen
+    if event.control == CONTROL_PERSON and visit.person:
+        return _asked(visit, visit.person, event.touch)
+    if event.control == CONTROL_GO:
+        after = replace(visit, phase=Phase.HOME, modes=chosen, everything=False)
+        return after, (StartTimer(Timer.IDLE),)
+    switched = {
+        CONTROL_SIMPLE: replace(chosen, simple=not chosen.simple),
+        CONTROL_LOW: replace(chosen, low=not chosen.low),
+        CONTROL_CONTRAST: replace(chosen, contrast=not chosen.contrast),
+    }.get(event.control)
+    if switched is None:
+        return visit, ()
+    return replace(visit, chosen=switched), (StartTimer(Timer.IDLE),)
+
+
+def _tapped_triage(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
+    if event.control == CONTROL_COUNTER:
+        return _asked(visit, visit.service, event.touch)
+    if event.control == CONTROL_PERSON and visit.person:
+        return _asked(visit, visit.person, event.touch)
+    after = {
+        CONTROL_MACHINE: replace(fresh(visit), language=visit.language, notice=MACHINE_NOTICE),
+        CONTROL_BACK: replace(visit, phase=Phase.HOME, service=""),
+    }.get(event.control)
+    return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
+
+
+def _tapped_warning(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
+    if control == CONTROL_STAY:
+        after = replace(visit, phase=visit.behind, behind=Phase.HOME, left_s=0)
+        return after, (StartTimer(Timer.IDLE),)
+    return home(visit) if control == CONTROL_FINISH else (visit, ())
+
+
+def _tapped_without_slip(
+    visit: Visit, ticket: Ticket, control: str
+) -> tuple[Visit, tuple[Effect, ...]]:
+    if control == CONTROL_ACKNOWLEDGE:
+        after, effects = home(visit)
+        return after, (Acknowledge(ticket), *effects)
+    if control == CONTROL_REPRINT and visit.again:
+        return replace(visit, phase=Phase.PRINTING, cause="", again=False), (PrintSlip(ticket),)
+    return visit, ()

@@ -8,7 +8,6 @@ one drawing or slip, never the loop.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
@@ -23,8 +22,6 @@ from hal.api import (
     Health,
     HealthState,
     PadBus,
-    Paper,
-    PrintResult,
     RatingPad,
     TicketPrinter,
 )
@@ -33,22 +30,20 @@ from kiosk.asking import Asker
 from kiosk.business_day import business_day, day_start
 from kiosk.callers import CallerKeeper
 from kiosk.cards import CardKeeper
-from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper
 from kiosk.figures import Figures
-from kiosk.issuing import Granted, Issuer
+from kiosk.issuing import Issuer
 from kiosk.ledger import Ledger
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
-from kiosk.presenter import OnPaper, lets_nobody_join, letters_with_steps, person_letter, present
+from kiosk.presenter import lets_nobody_join, present
 from kiosk.presses import PressKeeper
-from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
-from kiosk.times import length_s
+from kiosk.printing import PaperKeeper, SlipPrinter
 from kiosk.view import CONTROL_REPRINT, View, Wait
+from kiosk.visiting import VisitRunner
 from sync.clock import Clock
-from sync.crashpoint import reach
 from sync.journal import Journal
 from sync.messages import (
     Answer,
@@ -106,12 +101,7 @@ class KioskController:
         self._show = show
         self._tz = tz
         self._printer_check_s = printer_check_s
-        self._visit = flow.first_visit(
-            config.screen.language, person_letter(config), letters_with_steps(config), available()
-        )
-        self._on_paper: OnPaper | None = None
         self._shown: View | None = None
-        self._timer: asyncio.TimerHandle | None = None
         self._redraw: asyncio.Handle | None = None
         self._figures = Figures(clock)
         self._health: dict[str, tuple[HealthState, str]] = {}
@@ -137,6 +127,24 @@ class KioskController:
         services = {service.letter for service in config.services}
         self._papers = PaperKeeper(
             journal, self._ledger, clock, services, lambda: self._issuer.business_date
+        )
+        self.visits = VisitRunner(
+            config,
+            journal=journal,
+            ledger=self._ledger,
+            issuer=self._issuer,
+            asker=self._asker,
+            papers=self._papers,
+            printer=self._printer,
+            outbox=self.outbox,
+            clock=clock,
+            clock_watch=self._clock_watch,
+            tz=tz,
+            now=self._now,
+            wait=self._wait,
+            changed=self._refresh,
+            printed=lambda: self._device("printer", "printer", self._printer.health),
+            spawn=self._spawn,
         )
         self.presses = PressKeeper(
             journal,
@@ -191,7 +199,7 @@ class KioskController:
         self.restorer.start()
         await self.callers.start()
         await self.cards.start()
-        self._recover()
+        self.visits.recover()
         self._clock_watch.look()
         await self.outbox.start()
         self._spawn(self._keep_time(), "time")
@@ -203,6 +211,7 @@ class KioskController:
         journalled.
         """
         self._stopping = True
+        self.visits.stop()
         async with AsyncExitStack() as way_down:  # last in, first out, whatever fails
             way_down.push_async_callback(self._printer.close)
             way_down.push_async_callback(self.outbox.stop)
@@ -215,7 +224,6 @@ class KioskController:
             way_down.push_async_callback(self.restorer.stop)
             way_down.push_async_callback(self.callers.stop)
             way_down.push_async_callback(self.cards.stop)
-            way_down.callback(self._stop_timer)
             printing = {task for task in self._tasks if task.get_name() == "print"}
             for task in self._tasks - printing:
                 task.cancel()
@@ -234,143 +242,19 @@ class KioskController:
         if lets_nobody_join(control, self._config.services, self._joining()):
             return  # the same: the tile says why by now
         if not self._stopping:
-            self._dispatch(flow.Tapped(control, touch))
+            self.visits.dispatch(flow.Tapped(control, touch))
 
     def identify(self, segment: str) -> None:
         """A card or code named the visitor's segment; it holds for this visit."""
         if not self._stopping:
-            self._dispatch(flow.Identified(segment))
+            self.visits.dispatch(flow.Identified(segment))
 
     @property
     def visit(self) -> flow.Visit:
         """Where the visit is."""
-        return self._visit
-
-    # --- the flow ---------------------------------------------------------------------------
-
-    def _dispatch(self, event: flow.Event) -> None:
-        waiting: deque[flow.Event] = deque([event])
-        while waiting:
-            self._visit, effects = flow.step(self._visit, waiting.popleft())
-            for effect in effects:
-                match effect:
-                    case flow.Issue(service, request, segment):
-                        if self._server_numbers:
-                            self._spawn(self._ask_and_issue(service, request, segment), "issue")
-                        else:
-                            waiting.append(self._issue(service, request, segment))
-                    case flow.PrintSlip(ticket):
-                        assert self._on_paper is not None
-                        self._spawn(self._print(ticket, self._on_paper), "print")
-                    case flow.Acknowledge():
-                        self._papers.acknowledged()
-                    case flow.StartTimer(timer):
-                        self._start_timer(timer)
-                    case flow.StopTimer():
-                        self._stop_timer()
-        if self._visit.ticket is None:
-            self._on_paper = None
-        self._refresh()
-
-    @property
-    def _server_numbers(self) -> bool:
-        return self._config.numbers == "server" and self.outbox.online
-
-    async def _ask_and_issue(self, letter: str, request: str, segment: str) -> None:
-        """Issue with the server's number, if it comes in time, else with one of our own."""
-        date = self._issuer.business_date
-        number = await self._asker.number(date, letter, request)
-        granted = Granted(date, number) if number else None
-        event = self._issue(letter, request, segment, granted)
-        if number and isinstance(event, flow.Issued):
-            self._asker.used(date, letter)
-        self._dispatch(event)
-
-    def _answered(self, answer: Answer) -> None:
-        if isinstance(answer, NumberGrant):
-            self._asker.granted(answer)
-        else:
-            self.callers.answered(answer)
-
-    def _welcomed(self, welcome: Welcome, sent_ms: int) -> None:
-        self._clock.welcomed(welcome, sent_ms)
-        self._asker.welcomed()
-        self._issuer.raise_numbers(welcome.numbers)
-
-    def _issue(
-        self, letter: str, request: str, segment: str, granted: Granted | None = None
-    ) -> flow.Event:
-        if not self._ledger.pay():  # a slip's fate before the next ticket
-            return flow.Refused("storage_full")
-        self._clock_watch.look()
-        event = self._issuer.issue(letter, request, segment, self._visit.language, granted)
-        if isinstance(event, flow.Issued):
-            reach("kiosk.issued")
-            self.outbox.appended()
-            self._papers.issued(event.ticket.id)
-            self._on_paper = OnPaper.at(self._now(), self._wait(letter))
-        return event
-
-    async def _print(self, ticket: flow.Ticket, on_paper: OnPaper) -> None:
-        started_ms = self._clock.mono_ms()
-        result = PrintResult(Paper.UNKNOWN, "stopped")
-        try:
-            result = await self._printer.print(
-                ticket,
-                on_paper,
-                self._visit.language,
-                sending=self._papers.start,
-                copy=self._papers.may_be_out,
-            )
-        finally:
-            self._tried_to_print(ticket, result, self._clock.mono_ms() - started_ms)
-
-    def _tried_to_print(self, ticket: flow.Ticket, result: PrintResult, took_ms: int) -> None:
-        self._papers.said(result, took_ms)
-        reach("kiosk.settled")
-        again = self._papers.may_start
-        if result.paper is Paper.PRINTED:
-            self._dispatch(flow.Printed(ticket.id, again))
-        else:
-            self._dispatch(flow.PrintFailed(ticket.id, result.cause, again))
-        self._device("printer", "printer", self._printer.health)
-
-    def _recover(self) -> None:
-        """Settle what a crash left between journal and paper. A fresh ticket whose slip was
-        certainly not begun is printed now, any other fresh one is shown again.
-        """
-        left = self._papers.recover()
-        if left is None:
-            return
-        issued_at = datetime.fromtimestamp(left.ts / 1000, self._tz)
-        self._on_paper = OnPaper.at(issued_at, Wait())
-        ticket = flow.Ticket(left.id, left.data.number, left.data.service)
-        language = left.data.language
-        if self._papers.is_new and self._printer.able:
-            self._dispatch(flow.Resumed(ticket, language))
-            return
-        self._papers.blocked(self._printer.health.detail)
-        self._dispatch(flow.Reshown(ticket, language, RESTART, self._papers.may_start))
+        return self.visits.visit
 
     # --- time -------------------------------------------------------------------------------
-
-    def _start_timer(self, timer: flow.Timer) -> None:
-        self._stop_timer()
-        after_s = length_s(timer, self._visit, self._config.ticket_screen_s)
-        if not self._stopping:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(after_s, self._time_is_up, timer)
-
-    def _time_is_up(self, timer: flow.Timer) -> None:
-        if timer is flow.Timer.RETRY and not (self._ledger.pay() and self._journal.has_room()):
-            self._start_timer(timer)
-            return
-        self._dispatch(flow.TimedOut(timer))
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
 
     async def _keep_time(self) -> None:
         """Draw at each full minute, and when a figure becomes too old or the clock was moved."""
@@ -394,6 +278,17 @@ class KioskController:
         return datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz).astimezone(self._tz)
 
     # --- the branch -------------------------------------------------------------------------
+
+    def _answered(self, answer: Answer) -> None:
+        if isinstance(answer, NumberGrant):
+            self._asker.granted(answer)
+        else:
+            self.callers.answered(answer)
+
+    def _welcomed(self, welcome: Welcome, sent_ms: int) -> None:
+        self._clock.welcomed(welcome, sent_ms)
+        self._asker.welcomed()
+        self._issuer.raise_numbers(welcome.numbers)
 
     async def _serve(self, command: Command) -> None:
         if isinstance(command, ArmPad):
@@ -419,7 +314,7 @@ class KioskController:
     def _full(self) -> frozenset[str]:
         """Services without a number: of our own bands, and of the server's while it is there."""
         full = self._issuer.full()
-        if full and self._server_numbers:
+        if full and self.visits.server_numbers:
             date = self._issuer.business_date
             full = frozenset(letter for letter in full if self._asker.is_exhausted(date, letter))
         return full
@@ -451,13 +346,13 @@ class KioskController:
         try:
             view = present(
                 self._config,
-                self._visit,
+                self.visits.visit,
                 now=self._now(),
                 waits={
                     service.letter: self._wait(service.letter) for service in self._config.services
                 },
                 online=self.outbox.online,
-                on_paper=self._on_paper,
+                on_paper=self.visits.on_paper,
                 staff_told=False,
                 printer_able=self._printer.able,
                 full=self._full(),
@@ -468,7 +363,7 @@ class KioskController:
                 self._show(view)
         except Exception:
             self._shown = None
-            log.exception("kiosk.not_drawn", phase=self._visit.phase.value)
+            log.exception("kiosk.not_drawn", phase=self.visits.visit.phase.value)
 
     def _spawn(self, work: Awaitable[None], name: str) -> None:
         task = asyncio.ensure_future(work)

@@ -46,7 +46,7 @@ def crash_at(bench: Bench, point: str) -> Iterator[list[str]]:
             bench.journal.close()
             raise Crash
 
-    with patch("kiosk.controller.reach", reach), patch("kiosk.printing.reach", reach):
+    with patch("kiosk.visiting.reach", reach), patch("kiosk.printing.reach", reach):
         yield reached
 
 

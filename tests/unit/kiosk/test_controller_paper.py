@@ -410,7 +410,7 @@ async def test_a_stopped_kiosk_leaves_nothing_behind(tmp_path: Path) -> None:
         await asyncio.sleep(3600)
         assert not [task for task in asyncio.all_tasks() - before if _is_ours(task)]
         assert (len(bench.views), len(bench.events())) == (drawn, events)
-        assert bench.kiosk._timer is None
+        assert bench.kiosk.visits._timer is None
 
 
 @virtual

@@ -1,0 +1,198 @@
+"""Carries out what the flow asks for: tickets, slips and timers of the visit at the screen."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import datetime, tzinfo
+
+from hal.api import Paper, PrintResult
+from kiosk import flow
+from kiosk.asking import Asker
+from kiosk.catalogue import available
+from kiosk.clock_watch import ClockWatch
+from kiosk.config import KioskConfig
+from kiosk.issuing import Granted, Issuer
+from kiosk.ledger import Ledger
+from kiosk.presenter import OnPaper, letters_with_steps, person_letter
+from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
+from kiosk.times import length_s
+from kiosk.view import Wait
+from sync.clock import Clock
+from sync.crashpoint import reach
+from sync.journal import Journal
+from sync.outbox import Outbox
+
+Spawn = Callable[[Awaitable[None], str], None]
+
+
+class VisitRunner:
+    """The visit and its paper. ``changed`` is called after each step, ``printed`` after each
+    attempt to print; ``now`` is the branch's local time, ``wait`` what is known of a queue.
+    """
+
+    def __init__(
+        self,
+        config: KioskConfig,
+        *,
+        journal: Journal,
+        ledger: Ledger,
+        issuer: Issuer,
+        asker: Asker,
+        papers: PaperKeeper,
+        printer: SlipPrinter,
+        outbox: Outbox,
+        clock: Clock,
+        clock_watch: ClockWatch,
+        tz: tzinfo | None,
+        now: Callable[[], datetime],
+        wait: Callable[[str], Wait],
+        changed: Callable[[], None],
+        printed: Callable[[], None],
+        spawn: Spawn,
+    ) -> None:
+        self._config = config
+        self._journal = journal
+        self._ledger = ledger
+        self._issuer = issuer
+        self._asker = asker
+        self._papers = papers
+        self._printer = printer
+        self._outbox = outbox
+        self._clock = clock
+        self._clock_watch = clock_watch
+        self._tz = tz
+        self._now = now
+        self._wait = wait
+        self._changed = changed
+        self._printed = printed
+        self._spawn = spawn
+        self.visit = flow.first_visit(
+            config.screen.language, person_letter(config), letters_with_steps(config), available()
+        )
+        self.on_paper: OnPaper | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Start no timer any more and stop the one that runs."""
+        self._stopping = True
+        self._stop_timer()
+
+    def dispatch(self, event: flow.Event) -> None:
+        """Take a step of the flow and do what it asks for."""
+        waiting: deque[flow.Event] = deque([event])
+        while waiting:
+            self.visit, effects = flow.step(self.visit, waiting.popleft())
+            for effect in effects:
+                match effect:
+                    case flow.Issue(service, request, segment):
+                        if self.server_numbers:
+                            self._spawn(self._ask_and_issue(service, request, segment), "issue")
+                        else:
+                            waiting.append(self._issue(service, request, segment))
+                    case flow.PrintSlip(ticket):
+                        assert self.on_paper is not None
+                        self._spawn(self._print(ticket, self.on_paper), "print")
+                    case flow.Acknowledge():
+                        self._papers.acknowledged()
+                    case flow.StartTimer(timer):
+                        self._start_timer(timer)
+                    case flow.StopTimer():
+                        self._stop_timer()
+        if self.visit.ticket is None:
+            self.on_paper = None
+        self._changed()
+
+    def recover(self) -> None:
+        """Settle what a crash left between journal and paper. A fresh ticket whose slip was
+        certainly not begun is printed now, any other fresh one is shown again.
+        """
+        left = self._papers.recover()
+        if left is None:
+            return
+        issued_at = datetime.fromtimestamp(left.ts / 1000, self._tz)
+        self.on_paper = OnPaper.at(issued_at, Wait())
+        ticket = flow.Ticket(left.id, left.data.number, left.data.service)
+        language = left.data.language
+        if self._papers.is_new and self._printer.able:
+            self.dispatch(flow.Resumed(ticket, language))
+            return
+        self._papers.blocked(self._printer.health.detail)
+        self.dispatch(flow.Reshown(ticket, language, RESTART, self._papers.may_start))
+
+    @property
+    def server_numbers(self) -> bool:
+        """Whether numbers are the server's, and it is there."""
+        return self._config.numbers == "server" and self._outbox.online
+
+    # --- tickets ----------------------------------------------------------------------------
+
+    async def _ask_and_issue(self, letter: str, request: str, segment: str) -> None:
+        """Issue with the server's number, if it comes in time, else with one of our own."""
+        date = self._issuer.business_date
+        number = await self._asker.number(date, letter, request)
+        granted = Granted(date, number) if number else None
+        event = self._issue(letter, request, segment, granted)
+        if number and isinstance(event, flow.Issued):
+            self._asker.used(date, letter)
+        self.dispatch(event)
+
+    def _issue(
+        self, letter: str, request: str, segment: str, granted: Granted | None = None
+    ) -> flow.Event:
+        if not self._ledger.pay():  # a slip's fate before the next ticket
+            return flow.Refused("storage_full")
+        self._clock_watch.look()
+        event = self._issuer.issue(letter, request, segment, self.visit.language, granted)
+        if isinstance(event, flow.Issued):
+            reach("kiosk.issued")
+            self._outbox.appended()
+            self._papers.issued(event.ticket.id)
+            self.on_paper = OnPaper.at(self._now(), self._wait(letter))
+        return event
+
+    # --- slips ------------------------------------------------------------------------------
+
+    async def _print(self, ticket: flow.Ticket, on_paper: OnPaper) -> None:
+        started_ms = self._clock.mono_ms()
+        result = PrintResult(Paper.UNKNOWN, "stopped")
+        try:
+            result = await self._printer.print(
+                ticket,
+                on_paper,
+                self.visit.language,
+                sending=self._papers.start,
+                copy=self._papers.may_be_out,
+            )
+        finally:
+            self._tried_to_print(ticket, result, self._clock.mono_ms() - started_ms)
+
+    def _tried_to_print(self, ticket: flow.Ticket, result: PrintResult, took_ms: int) -> None:
+        self._papers.said(result, took_ms)
+        reach("kiosk.settled")
+        again = self._papers.may_start
+        if result.paper is Paper.PRINTED:
+            self.dispatch(flow.Printed(ticket.id, again))
+        else:
+            self.dispatch(flow.PrintFailed(ticket.id, result.cause, again))
+        self._printed()
+
+    # --- timers -----------------------------------------------------------------------------
+
+    def _start_timer(self, timer: flow.Timer) -> None:
+        self._stop_timer()
+        after_s = length_s(timer, self.visit, self._config.ticket_screen_s)
+        if not self._stopping:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(after_s, self._time_is_up, timer)
+
+    def _time_is_up(self, timer: flow.Timer) -> None:
+        if timer is flow.Timer.RETRY and not (self._ledger.pay() and self._journal.has_room()):
+            self._start_timer(timer)
+            return
+        self.dispatch(flow.TimedOut(timer))
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -46,14 +46,15 @@ PASSINGS = {
     "": 20,
 }
 """A point is passed at most this often before it kills: how often a life of this length meets it.
-The first prefix that fits counts.
+The first prefix that fits counts. On a slow machine a life meets it less often, so each life that
+misses a point halves it there.
 """
 GIVE_UP = 5
 """So many times the rounds, whatever was hit."""
 NAMED_SHARE = 0.6
 """Of the lives that end at a crash point, once all were hit often enough."""
 NAMED_S = 2.0
-"""A life that has not reached its point by then is killed."""
+"""A life that has not reached its point so long after it was up is killed."""
 MOMENT_MS = (5, 250)
 LONG_SHARE, LONG_MS = 0.08, (400, 1_200)
 """Some lives are long enough to catch up."""
@@ -226,9 +227,11 @@ class _Day:
             return ""
         point = self._chance.choice(behind or points)
         most = next(n for prefix, n in PASSINGS.items() if point.startswith(prefix))
+        most = max(1, most >> self._tally.missed[point])
         return f"{point}:{self._chance.randint(1, most)}"
 
     async def _at_point(self, program: Program, point: str) -> None:
+        await program.wait_up()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(NAMED_S):
                 await program.ended()

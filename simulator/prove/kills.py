@@ -57,7 +57,9 @@ NAMED_S = 2.0
 """A life that has not reached its point so long after it was up is killed."""
 MOMENT_MS = (5, 250)
 LONG_SHARE, LONG_MS = 0.08, (400, 1_200)
-"""Some lives are long enough to catch up."""
+"""Some lives are long enough to catch up; those of the kiosks all are while only the branch has
+points to reach, because it meets those with their events alone.
+"""
 TOGETHER = 0.1
 """Share of the random kills that take another program along."""
 PAUSE_MS = (0, 60)
@@ -145,7 +147,7 @@ async def _days(
             kept = KEPT / f"seed-{options.seed}-day-{number}"
             shutil.rmtree(kept, ignore_errors=True)
             shutil.copytree(day.folder, kept)
-            say(f"day {number}: {proof.violations[-1]}")
+            say(proof.violations[-1])
             say(f"its files are kept in {kept}")
         shutil.rmtree(day.folder)
 
@@ -218,10 +220,10 @@ class _Day:
 
     def _point(self, name: str) -> str:
         """The crash point at which the next life ends, "" for a random moment."""
+        behind = self._behind(name)
         points = BRANCH_POINTS if name == BRANCH else KIOSK_POINTS
-        hits = sum(self._points.values(), self._tally.points)
-        need = self._tally.need(self._options.rounds or ROUNDS)
-        behind = [point for point in points if hits[point] < need]
+        if self._only_feeds(name):
+            return ""
         share = 0.9 if behind else NAMED_SHARE
         if self._chance.random() >= share:
             return ""
@@ -229,6 +231,17 @@ class _Day:
         most = next(n for prefix, n in PASSINGS.items() if point.startswith(prefix))
         most = max(1, most >> self._tally.missed[point])
         return f"{point}:{self._chance.randint(1, most)}"
+
+    def _behind(self, name: str) -> list[str]:
+        """The points of a program that were not hit often enough."""
+        points = BRANCH_POINTS if name == BRANCH else KIOSK_POINTS
+        hits = sum(self._points.values(), self._tally.points)
+        need = self._tally.need(self._options.rounds or ROUNDS)
+        return [point for point in points if hits[point] < need]
+
+    def _only_feeds(self, name: str) -> bool:
+        """Whether a kiosk has nothing left to reach, but the branch has."""
+        return name != BRANCH and not self._behind(name) and bool(self._behind(BRANCH))
 
     async def _at_point(self, program: Program, point: str) -> None:
         await program.wait_up()
@@ -247,7 +260,7 @@ class _Day:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._busy.wait()
-        long = self._chance.random() < LONG_SHARE
+        long = self._chance.random() < LONG_SHARE or self._only_feeds(program.name)
         await asyncio.sleep(self._uniform_ms(LONG_MS if long else MOMENT_MS))
         if self._chance.random() < TOGETHER:
             self._chance.choice(list(self._stand.programs.values())).kill()

@@ -53,13 +53,13 @@ GIVE_UP = 5
 """So many times the rounds, whatever was hit."""
 NAMED_SHARE = 0.6
 """Of the lives that end at a crash point, once all were hit often enough."""
-NAMED_S = 2.0
+NAMED_S = 3.0
 """A life that has not reached its point so long after it was up is killed."""
 MOMENT_MS = (5, 250)
 LONG_SHARE, LONG_MS = 0.08, (400, 1_200)
-"""Some lives are long enough to catch up; those of the kiosks all are while only the branch has
-points to reach, because it meets those with their events alone.
-"""
+"""Some lives are long enough to catch up."""
+FEED_MS = (2_000, 5_000)
+"""How long a kiosk lives while only the branch has points to reach: it meets those with events."""
 TOGETHER = 0.1
 """Share of the random kills that take another program along."""
 PAUSE_MS = (0, 60)
@@ -260,8 +260,10 @@ class _Day:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await self._busy.wait()
-        long = self._chance.random() < LONG_SHARE or self._only_feeds(program.name)
-        await asyncio.sleep(self._uniform_ms(LONG_MS if long else MOMENT_MS))
+        bounds_ms = LONG_MS if self._chance.random() < LONG_SHARE else MOMENT_MS
+        if self._only_feeds(program.name):
+            bounds_ms = FEED_MS
+        await asyncio.sleep(self._uniform_ms(bounds_ms))
         if self._chance.random() < TOGETHER:
             self._chance.choice(list(self._stand.programs.values())).kill()
         program.kill()

@@ -68,16 +68,26 @@ def lobby(
 
 
 @app.command()
-def kiosk(config: ConfigFile) -> None:
+def kiosk(
+    config: ConfigFile,
+    supervised: Annotated[
+        bool,
+        typer.Option(
+            "--supervised",
+            help="Start it anew when it ends or its screen is frozen, where systemd does not.",
+        ),
+    ] = False,
+) -> None:
     """Run a lobby kiosk: touch screen, ticket printer, rating pads.
 
     \b
-    Example:
+    Examples:
       lobby kiosk --config /etc/lobby/kiosk.toml
+      lobby kiosk --config /etc/lobby/kiosk.toml --supervised
     """
     from kiosk.cli import main as run
 
-    raise typer.Exit(run(config, _version()))
+    raise typer.Exit(run(config, _version(), supervised=supervised))
 
 
 branch_app = typer.Typer(

@@ -17,7 +17,9 @@ from kiosk.catalogue import Catalogue
 from kiosk.config import KioskConfig, read
 from kiosk.controller import KioskController
 from kiosk.errors import KioskError
+from kiosk.heartbeat import STOPPING, heartbeat
 from kiosk.pad_keys import FOLDER, PadKeys
+from kiosk.supervisor import Supervisor
 from sync.clock import Clock, system_clock
 from sync.errors import SyncError
 from sync.journal import Journal
@@ -82,6 +84,8 @@ async def run(config_path: Path, version: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, window.stop)
     running = asyncio.create_task(window.run())
+    heart, notifier = heartbeat(window.frame)
+    beating: asyncio.Task[None] | None = None
     bench = None
     try:
         await controller.start()
@@ -90,10 +94,15 @@ async def run(config_path: Path, version: str) -> None:
 
             bench = await start_bench(window, Path(config.bench.socket))
             log.warning("kiosk.bench_open", socket=config.bench.socket)
+        beating = asyncio.create_task(heart.run())
         log.info("kiosk.ready", node=config.node, services=len(config.services))
         await running
     finally:
         running.cancel()  # only still running if the start failed
+        if beating is not None:
+            beating.cancel()
+        notifier.say(STOPPING)
+        notifier.close()
         if bench is not None:
             await bench.close()
         await controller.stop()
@@ -157,11 +166,14 @@ def transport_for(config: KioskConfig) -> MqttTransport:
     )
 
 
-def main(config_path: Path, version: str) -> int:
+def main(config_path: Path, version: str, *, supervised: bool = False) -> int:
     """Run; returns the exit status: 0, or 2 with one sentence on standard error for what the
-    operator can mend.
+    operator can mend. ``supervised``: in a child that is started anew when it ends or is frozen.
     """
     configure_logging()
+    if supervised:
+        command = (sys.executable, "-m", "lobby", "kiosk", "--config", str(config_path))
+        return asyncio.run(Supervisor(command).run())
     try:
         asyncio.run(run(config_path, version))
     except (SettingsError, SyncError, HalError, KioskError) as error:

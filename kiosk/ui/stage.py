@@ -74,6 +74,10 @@ class Stage(App):
         self._view = view
         self._changed = True
         # A change that draws the same pixels still gets its frame, so that a reader sees it.
+        self.ask_frame()
+
+    def ask_frame(self) -> None:
+        """Draw the next frame even if nothing has changed."""
         Window.canvas.ask_update()
 
     def _lay(self, view: View) -> None:

@@ -61,6 +61,8 @@ class KioskWindow:
         self._revision = 0
         self._description: dict[str, Any] = {}
         self._news = asyncio.Event()
+        self._waiting: list[asyncio.Future[None]] = []
+        self.frames = 0
         kit = Kit(
             metrics,
             faces,
@@ -85,6 +87,13 @@ class KioskWindow:
     async def run(self) -> None:
         """Draw and take touches until :meth:`stop` or until the window is closed."""
         await self._stage.async_run("asyncio")
+
+    async def frame(self) -> None:
+        """Return once a frame that began after this call is on the screen."""
+        drawn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(drawn)
+        self._stage.ask_frame()
+        await drawn
 
     def stop(self) -> None:
         """Close the window; :meth:`run` returns."""
@@ -114,6 +123,11 @@ class KioskWindow:
         return self.describe()
 
     def _framed(self, changed: bool) -> None:
+        self.frames += 1
+        waiting, self._waiting = self._waiting, []
+        for drawn in waiting:
+            if not drawn.done():
+                drawn.set_result(None)
         if not changed:
             return
         description = self._stage.describe()

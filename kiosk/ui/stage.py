@@ -18,6 +18,7 @@ from kivy.uix.widget import Widget
 from kiosk.ui import WindowError
 from kiosk.ui.describe import Description, describe
 from kiosk.ui.kit import Kit
+from kiosk.ui.lockdown import Ground, lock
 from kiosk.ui.page import Page
 from kiosk.ui.screens import BUILDERS, page_name
 from kiosk.ui.tokens import PAPER
@@ -36,7 +37,7 @@ class Stage(App):
         self.title = title
         self._kit = kit
         self._on_frame = on_frame
-        self._root = Widget(size=kit.metrics.size)
+        self._root = Ground(size=kit.metrics.size)
         self._pages: dict[tuple[str, Modes], Page] = {}
         self._page: Page | None = None
         self._over: Page | None = None
@@ -44,6 +45,7 @@ class Stage(App):
         self._changed = False
         Window.clearcolor = kit.rgba(PAPER)
         Window.bind(on_flip=self._flipped)
+        lock(Window)
 
     def build(self) -> Widget:
         """Kivy asks for the root here."""
@@ -53,8 +55,11 @@ class Stage(App):
         """No configuration file of Kivy's own making."""
 
     def open_settings(self, *_: Any) -> bool:
-        """A kiosk has no settings panel behind a key."""
+        """A kiosk has no settings panel."""
         return False
+
+    def _install_settings_keys(self, _window: Any) -> None:
+        """Nor a key for it: it would be asked before ours."""
 
     @property
     def view(self) -> View | None:

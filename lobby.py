@@ -346,12 +346,12 @@ def bench(
     cases: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[CASE]...", help="ticket, sync, pad, calling, wait; all if not given."
+            metavar="[CASE]...", help="ticket, sync, pad, calling, wait, kiosk; all if not given."
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
     short: Annotated[
-        bool, typer.Option("--short", help="Of calling only the full hall, within a minute.")
+        bool, typer.Option("--short", help="Of calling only the full hall; of kiosk few rounds.")
     ] = False,
     check: Annotated[
         bool, typer.Option("--check", help="Exit status 1 where a target is missed.")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from statistics import quantiles
+from typing import Any
 
 from branch.config import (
     BranchConfig,
@@ -26,7 +27,7 @@ from branch.config import (
 from kiosk.config import BranchName, KioskConfig, PrinterConfig, ServiceConfig
 from kiosk.flow import Phase
 from kiosk.view import CONTROL_DONE, View
-from simulator import bench_calling, bench_pad, bench_sync, bench_wait
+from simulator import bench_calling, bench_kiosk, bench_pad, bench_sync, bench_wait
 from simulator.figure import Figure
 from simulator.world import World
 from sync.clock import system_clock
@@ -95,7 +96,7 @@ async def touch_to_journal(say: Callable[[str], None]) -> list[Figure]:
     return figures
 
 
-CASES = ("ticket", "sync", "pad", "calling", "wait")
+CASES = ("ticket", "sync", "pad", "calling", "wait", "kiosk")
 ALIASES = {"link": "pad"}
 """What a case was called before."""
 
@@ -121,9 +122,14 @@ async def run(
         figures += await bench_calling.measure(say, short=short)
     if "wait" in cases:
         figures += bench_wait.measure(say)
+    resting: dict[str, Any] = {}
+    if "kiosk" in cases:
+        found, resting = await bench_kiosk.measure(say, short=short)
+        figures += found
     return {
         "cases": cases,
         "firmware": sizes,
+        "kiosk": resting,
         "load": [round(before, 2), round(os.getloadavg()[0], 2)],
         "cores": os.cpu_count(),
         "figures": [{**asdict(figure), "good": figure.good} for figure in figures],

@@ -30,7 +30,8 @@ RECORD_BYTES = 228
 _Say = Callable[[str], None]
 
 
-def _fill(path: Path, count: int) -> None:
+def fill(path: Path, count: int) -> None:
+    """A kiosk's journal with so many events that no server has."""
     journal = Journal(path, node=NODE, clock=system_clock())
     while journal.top_seq < count:
         with journal.transaction() as transaction:
@@ -92,7 +93,7 @@ async def backlog(folder: Path, broker: Mosquitto, batch_rate: float, say: _Say)
     for count, tapping in ((BACKLOG, False), (2 * BACKLOG, False), (3 * BACKLOG, True)):
         say(f"backlog: {count} events{', with taps' if tapping else ''}")
         path = folder / f"backlog-{count}.db"
-        await asyncio.to_thread(_fill, path, count)
+        await asyncio.to_thread(fill, path, count)
         async with Server(folder, broker) as server:
             context = multiprocessing.get_context("spawn")
             results = context.Queue()

@@ -94,7 +94,7 @@ class LeanPad:
                     return
 
 
-def _round_trip() -> tuple[str, Callable[[], float]]:
+def round_trip() -> tuple[str, Callable[[], float]]:
     """A pty whose other end shall echo: its path, and what measures one round trip."""
     master, slave = pty.openpty()
     tty.setraw(slave)
@@ -111,7 +111,7 @@ def _round_trip() -> tuple[str, Callable[[], float]]:
     return os.ttyname(slave), measure
 
 
-def _commit(path: Path) -> Callable[[], float]:
+def commit(path: Path) -> Callable[[], float]:
     """What measures one bare commit of SQLite with WAL and FULL."""
     db = sqlite3.connect(path, isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")
@@ -132,12 +132,12 @@ def press_and_compare(
 ) -> None:
     """Tell ``line`` the pad's port, then the seconds of each round: trips, commits, presses."""
     pad = LeanPad()
-    path, round_trip = _round_trip()
+    path, trip = round_trip()
     to_echo.send(path)
     to_echo.recv()
-    commit = _commit(Path(folder) / "anchor.db")
+    a_commit = commit(Path(folder) / "anchor.db")
     line.send(pad.port)
     line.recv()
     pad.greet()
-    took = [(round_trip(), commit(), pad.press()) for _ in range(warm_up + rounds)]
+    took = [(trip(), a_commit(), pad.press()) for _ in range(warm_up + rounds)]
     line.send(took[warm_up:])

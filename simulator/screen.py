@@ -56,10 +56,10 @@ class Screen:
             await self.ask(op="describe_after", revision=revision, timeout_s=timeout_s)
         )
 
-    async def tap(self, control: dict[str, Any]) -> None:
-        """Touch the middle of a control."""
+    async def tap(self, control: dict[str, Any]) -> dict[str, Any]:
+        """Touch the middle of a control; what came of it."""
         x, y, width, height = control["rect"]
-        await self.ask(op="tap", x=x + width / 2, y=y + height / 2)
+        return await self.ask(op="tap", x=x + width / 2, y=y + height / 2)
 
     async def screenshot(self, path: Path) -> None:
         """Save the window's pixels as PNG."""

@@ -5,9 +5,13 @@ JSON, one object a line, answers in the order of the requests of a connection::
     {"op": "describe"}                                      -> {"ok": true, "screen": {...}}
     {"op": "describe_after", "revision": 7, "timeout_s": 2} -> the same, once it is newer, or then
     {"op": "tap", "x": 540, "y": 538, "hold_ms": 0}         -> {"ok": true, "control": "service.A",
-                                                                "touch_id": "..."} or null, null
+                                                                "touch_id": "..."} or null, null;
+                                                               "seen_ms": 9.1, "lifted_at_s": 7.25
     {"op": "slide", "x": 540, "y": 538, "to_x": 540, "to_y": 100, "hold_ms": 0}   -> like tap
     {"op": "screenshot", "path": "/tmp/kiosk.png"}          -> {"ok": true, "path": "..."}
+
+``seen_ms`` is from the request to the frame that shows the touch, null if none did;
+``lifted_at_s`` is when the finger was lifted, by the machine's monotonic clock.
 
 Anything else is answered with {"ok": false, "error": "..."}. Whoever can open the socket can use
 the kiosk, so it has mode 0600 and is started only where the configuration asks for a bench.
@@ -121,9 +125,15 @@ class Bench:
         hold_ms = _number(request, "hold_ms", 0, LONGEST_HOLD_MS, 0.0)
         if self._fingers is None:
             raise WindowError("the bench is closed")
-        accepted = await self._fingers.press((x, y), (end_x, end_y), hold_ms / 1000)
-        control, touch_id = accepted or (None, None)
-        return {"control": control, "touch_id": touch_id}
+        felt = await self._fingers.press((x, y), (end_x, end_y), hold_ms / 1000)
+        control, touch_id = felt.accepted or (None, None)
+        seen_ms = (felt.seen_at_s - felt.asked_at_s) * 1000 if felt.seen_at_s else None
+        return {
+            "control": control,
+            "touch_id": touch_id,
+            "seen_ms": seen_ms,
+            "lifted_at_s": felt.lifted_at_s,
+        }
 
 
 async def start_bench(window: KioskWindow, path: Path) -> Bench:

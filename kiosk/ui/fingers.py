@@ -1,7 +1,9 @@
 """Touches that come from the bench, through the same dispatch as those of the panel."""
 
 import asyncio
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from kivy.base import EventLoop
@@ -30,6 +32,18 @@ class Finger(MotionEvent):
         super().depack(args)
 
 
+@dataclass(frozen=True, slots=True)
+class Felt:
+    """What came of a touch: the control and the touch's id if it was accepted; when it was asked
+    for, when a frame showed it, when it was lifted (seconds of the machine's monotonic clock).
+    """
+
+    accepted: tuple[str, str] | None
+    asked_at_s: float
+    seen_at_s: float
+    lifted_at_s: float
+
+
 class _Press:
     """A finger on its way: down in one frame, up in a later one."""
 
@@ -37,6 +51,9 @@ class _Press:
         self.start, self.end, self.hold_s = start, end, hold_s
         self.finger: Finger | None = None
         self.down_at_s = 0.0
+        self.asked_at_s = time.monotonic()
+        self.seen_at_s = 0.0
+        self.lifted_at_s = 0.0
         self.lifted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
 
@@ -48,16 +65,18 @@ class Fingers(MotionEventProvider):
         self._presses: list[_Press] = []
         self._count = 0
         EventLoop.add_input_provider(self)
+        Window.bind(on_flip=self._flipped)
 
     def stop(self) -> None:
         """Take no more touches."""
         EventLoop.remove_input_provider(self)
+        Window.unbind(on_flip=self._flipped)
         for press in self._presses:
             press.lifted.cancel()
         self._presses.clear()
 
-    async def press(self, start: Point, end: Point, hold_s: float) -> tuple[str, str] | None:
-        """Touch ``start``, slide to ``end``, lift; (control id, touch id) if it was accepted."""
+    async def press(self, start: Point, end: Point, hold_s: float) -> Felt:
+        """Touch ``start``, slide to ``end``, lift."""
         width, height = Window.size
         for x, y in (start, end):
             if not (0 <= x < width and 0 <= y < height):
@@ -67,8 +86,9 @@ class Fingers(MotionEventProvider):
         press = _Press(start, end, hold_s)
         self._presses.append(press)
         finger: Finger = await press.lifted
-        accepted: tuple[str, str] | None = finger.ud.get("accepted")
-        return accepted
+        return Felt(
+            finger.ud.get("accepted"), press.asked_at_s, press.seen_at_s, press.lifted_at_s
+        )
 
     def update(self, dispatch_fn: Callable[[str, MotionEvent], None]) -> None:
         """Called by Kivy once a frame."""
@@ -88,9 +108,15 @@ class Fingers(MotionEventProvider):
             if loop.time() - press.down_at_s < press.hold_s:
                 continue
             self._presses.remove(press)
+            press.lifted_at_s = time.monotonic()
             dispatch_fn("end", press.finger)
             # After this frame's dispatch, which follows in the same turn of the loop.
             loop.call_soon(_resolve, press)
+
+    def _flipped(self, *_: Any) -> None:
+        for press in self._presses:
+            if press.finger is not None and not press.seen_at_s:
+                press.seen_at_s = time.monotonic()
 
 
 def _resolve(press: _Press) -> None:

@@ -1,6 +1,7 @@
 """``lobby kiosk``: builds the kiosk from its configuration and runs its window."""
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -84,7 +85,7 @@ async def run(config_path: Path, version: str) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, window.stop)
     running = asyncio.create_task(window.run())
-    heart, notifier = heartbeat(window.frame)
+    heart, notifier = heartbeat(window.frame, _keep_what_is_there)
     beating: asyncio.Task[None] | None = None
     bench = None
     try:
@@ -108,6 +109,12 @@ async def run(config_path: Path, version: str) -> None:
         await controller.stop()
         journal.close()
         await asyncio.gather(running, return_exceptions=True)
+
+
+def _keep_what_is_there() -> None:
+    """After the first frame: what has come up by then stays, no collection need look at it."""
+    gc.freeze()
+    gc.enable()
 
 
 def build_devices(
@@ -172,7 +179,7 @@ def main(config_path: Path, version: str, *, supervised: bool = False) -> int:
     """
     configure_logging()
     if supervised:
-        command = (sys.executable, "-m", "lobby", "kiosk", "--config", str(config_path))
+        command = (sys.executable, "-m", "kiosk", str(config_path))
         return asyncio.run(Supervisor(command).run())
     try:
         asyncio.run(run(config_path, version))

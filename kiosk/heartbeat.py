@@ -63,26 +63,36 @@ def every_s(environment: Mapping[str, str]) -> float:
 
 
 class Heartbeat:
-    """``frame()`` returns once a frame that was begun after its call is on the screen."""
+    """``frame()`` returns once a frame that was begun after its call is on the screen; ``up`` is
+    called after the first one.
+    """
 
     def __init__(
-        self, frame: Callable[[], Awaitable[None]], notifier: Notifier, every_s: float
+        self,
+        frame: Callable[[], Awaitable[None]],
+        notifier: Notifier,
+        every_s: float,
+        up: Callable[[], None] = lambda: None,
     ) -> None:
         self._frame = frame
         self._notifier = notifier
         self._every_s = every_s
+        self._up = up
 
     async def run(self) -> None:
         """Beat until cancelled; the first word is that the kiosk can be used."""
         await self._frame()
         self._notifier.say(READY)
+        self._up()
         while True:
             await self._frame()
             self._notifier.say(ALIVE)
             await asyncio.sleep(self._every_s)
 
 
-def heartbeat(frame: Callable[[], Awaitable[None]]) -> tuple[Heartbeat, Notifier]:
+def heartbeat(
+    frame: Callable[[], Awaitable[None]], up: Callable[[], None]
+) -> tuple[Heartbeat, Notifier]:
     """The heartbeat of this process, for the watcher that its environment names."""
     notifier = Notifier(os.environ.get(ADDRESS_VARIABLE, ""))
-    return Heartbeat(frame, notifier, every_s(os.environ)), notifier
+    return Heartbeat(frame, notifier, every_s(os.environ), up), notifier

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from hal.sim.printer_ports import PtyPrinter, Served
 from kiosk.heartbeat import ADDRESS_VARIABLE, READY
 from simulator import branch_plan
 from simulator.errors import NotStarted
-from simulator.parts import Part, Parts, lobby_command
+from simulator.parts import Part, Parts
 from simulator.screen import Screen
 
 START_S = 60.0
@@ -80,7 +81,7 @@ class KioskStand:
         words = Words(self.folder / "words")
         began_s = asyncio.get_running_loop().time()
         self.part = await self.parts.start(
-            "kiosk", *lobby_command("kiosk", "--config", str(file)),
+            "kiosk", sys.executable, "-m", "kiosk", str(file),
             env={"DISPLAY": self.display, ADDRESS_VARIABLE: str(words.path), **self.environment},
         )  # fmt: skip
         try:

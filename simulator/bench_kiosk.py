@@ -229,8 +229,9 @@ async def _visit(screen: Screen, line: Stamped, paper: list[float], taken: Taken
     async with asyncio.timeout(SLIP_S):
         while not paper:  # noqa: ASYNC110 - another loop's paper
             await asyncio.sleep(0.005)
-    first_s = line.came[0][0]
-    taken.first_byte.append(first_s - felt["lifted_at_s"])
+    touched_s = felt["lifted_at_s"]
+    first_s = next(at_s for at_s, _ in line.came if at_s >= touched_s)  # no look of its own before
+    taken.first_byte.append(first_s - touched_s)
     # The slip itself: what came after the printer's answer to the question before it.
     slip = next(n for n, (_, size) in enumerate(line.came) if size > 50)
     size = sum(size for _, size in line.came[slip:])

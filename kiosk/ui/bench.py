@@ -31,7 +31,7 @@ from kiosk.ui.window import KioskWindow
 if TYPE_CHECKING:
     from kiosk.ui.fingers import Fingers
 
-OPS = ("describe", "describe_after", "tap", "slide", "screenshot")
+OPS = ("describe", "describe_after", "tap", "slide", "screenshot", "frames")
 LONGEST_LINE = 65_536  # bytes
 LONGEST_WAIT_S = 60.0
 LONGEST_HOLD_MS = 60_000
@@ -110,6 +110,9 @@ class Bench:
                 return await self._press(request, "x", "y")
             case "slide":
                 return await self._press(request, "to_x", "to_y")
+            case "frames":
+                drawn, dropped = self._window.frames
+                return {"drawn": drawn, "dropped": dropped}
             case "screenshot":
                 path = request.get("path")
                 if not isinstance(path, str) or not path:

@@ -56,6 +56,10 @@ class _Press:
         self.lifted_at_s = 0.0
         self.lifted: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
+    def see(self) -> None:
+        """A frame has shown it."""
+        self.seen_at_s = self.seen_at_s or time.monotonic()
+
 
 class Fingers(MotionEventProvider):
     """Dispatches the bench's touches: begin, one move if it slides, end on a later frame."""
@@ -114,9 +118,11 @@ class Fingers(MotionEventProvider):
             loop.call_soon(_resolve, press)
 
     def _flipped(self, *_: Any) -> None:
+        # Kivy tells first and flips then: the next turn of the loop is behind it.
+        loop = asyncio.get_running_loop()
         for press in self._presses:
             if press.finger is not None and not press.seen_at_s:
-                press.seen_at_s = time.monotonic()
+                loop.call_soon(press.see)
 
 
 def _resolve(press: _Press) -> None:

@@ -4,19 +4,23 @@ Imported by :class:`kiosk.ui.window.KioskWindow` after Kivy's environment is pre
 ``kivy.core.window`` opens the window.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kivy.app import App
+from kivy.base import EventLoop
 from kivy.clock import Clock
 from kivy.core.window import Window
 from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glPixelStorei, glReadPixels
+from kivy.lang import Builder
 from kivy.uix.widget import Widget
 
 from kiosk.ui import WindowError
 from kiosk.ui.describe import Description, describe
+from kiosk.ui.frames import FrameCount
 from kiosk.ui.kit import Kit
 from kiosk.ui.lockdown import Ground, lock
 from kiosk.ui.page import Page
@@ -45,7 +49,9 @@ class Stage(App):
         self._changed = False
         Window.clearcolor = kit.rgba(PAPER)
         Window.bind(on_flip=self._flipped)
+        self.frames = FrameCount(Window)
         lock(Window)
+        EventLoop.async_idle = self._idle
 
     def build(self) -> Widget:
         """Kivy asks for the root here."""
@@ -140,6 +146,24 @@ class Stage(App):
             )
         except OSError as error:
             raise WindowError(f"{path}: cannot be written: {error.strerror}") from error
+
+    async def _idle(self) -> bool:
+        """One frame as Kivy's own loop makes it, with one turn of the loop between a touch that
+        counted and the drawing: what it has begun, above all the slip, does not wait for a frame.
+        """
+        await Clock.async_tick()
+        if not EventLoop.quit:
+            accepted = self._kit.guard.accepted
+            EventLoop.dispatch_input()
+            if self._kit.guard.accepted != accepted:
+                await asyncio.sleep(0)
+            Builder.sync()
+            Clock.tick_draw()
+            Builder.sync()
+        if not EventLoop.quit and Window.canvas.needs_redraw:
+            Window.dispatch("on_draw")
+            Window.dispatch("on_flip")
+        return bool(EventLoop.quit)
 
     def _built(self, name: str, modes: Modes) -> Page:
         if (name, modes) not in self._pages:

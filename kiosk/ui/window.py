@@ -62,7 +62,6 @@ class KioskWindow:
         self._description: dict[str, Any] = {}
         self._news = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
-        self.frames = 0
         kit = Kit(
             metrics,
             faces,
@@ -95,6 +94,11 @@ class KioskWindow:
         self._stage.ask_frame()
         await drawn
 
+    @property
+    def frames(self) -> tuple[int, int]:
+        """Frames drawn and dropped since the start, see :mod:`kiosk.ui.frames`."""
+        return self._stage.frames.drawn, self._stage.frames.dropped
+
     def stop(self) -> None:
         """Close the window; :meth:`run` returns."""
         self._stage.stop()
@@ -123,7 +127,6 @@ class KioskWindow:
         return self.describe()
 
     def _framed(self, changed: bool) -> None:
-        self.frames += 1
         waiting, self._waiting = self._waiting, []
         for drawn in waiting:
             if not drawn.done():

@@ -15,7 +15,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,8 @@ class DemoOptions:
     headless: bool = True
     out: Path = Path("out/demo")
     port: int = 8080
+    modes_share: float = 0.0
+    dawdle_share: float = 0.0
 
 
 @dataclass(slots=True)
@@ -81,6 +83,8 @@ class Demo:
     version: str
     say: Callable[[str], None]
     progress: Callable[[dict[str, int]], None] = lambda _counts: None
+    watch: Callable[[int, Screen], Awaitable[None]] | None = None
+    """Looks at the kiosk's process and screen until it is cancelled, before the kiosk ends."""
     _stop: asyncio.Event = field(default_factory=asyncio.Event)
     _pictures: list[str] = field(default_factory=list)
     _branch_s: float = 0.0
@@ -211,6 +215,8 @@ class Demo:
             minutes=options.minutes,
             callers=callers,
             token=accounts.token,
+            modes_share=options.modes_share,
+            dawdle_share=options.dawdle_share,
         )
         plan_file = folder / "plan.json"
         plan_file.write_bytes(msgspec.json.encode(plan))
@@ -218,13 +224,18 @@ class Demo:
             "people", sys.executable, "-m", "simulator.people", str(plan_file), piped=True
         )
         pictures = asyncio.create_task(self._take_pictures(screen, url, folder))
+        watching = None
+        if self.watch is not None:
+            watching = asyncio.ensure_future(self.watch(kiosk.process.pid, screen))
         try:
             await self._watch(parts, people)
             if options.minutes is not None:  # on a slow machine the day is over sooner
                 await asyncio.wait((pictures,), timeout=CHROMIUM_S)
         finally:
-            pictures.cancel()
-            await asyncio.gather(pictures, return_exceptions=True)
+            looking = [task for task in (pictures, watching) if task is not None]
+            for task in looking:
+                task.cancel()
+            await asyncio.gather(*looking, return_exceptions=True)
         await self._drained(url, places)
         await screen.close()
         await parts.stop(kiosk)

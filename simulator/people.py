@@ -46,6 +46,8 @@ LAMP_S = 1.5
 PRESS_DELAY_S = (0.08, 0.5)
 DOUBLE_TOUCH = 0.1
 OTHER_LANGUAGE = 0.1
+DAWDLE_S = 120.0
+"""Longer than the kiosk waits before it asks, in large print too."""
 NO_SHOW = 0.04
 STRAY_PRESS = 0.03
 WALK_S = 12.0
@@ -62,7 +64,8 @@ CLOSING_S = 1_200.0
 class Plan(msgspec.Struct, frozen=True):
     """What the demo tells its people. ``mix`` is visitors by service letter; ``minutes`` None:
     until told to stop. ``callers`` are the pads of the tellers that have one, by counter. The
-    tellers at pages act by ``token``.
+    tellers at pages act by ``token``. ``modes_share`` of the visitors want other screens,
+    ``dawdle_share`` stand there until the kiosk asks whether they do.
     """
 
     bench: str
@@ -79,6 +82,8 @@ class Plan(msgspec.Struct, frozen=True):
     minutes: float | None = None
     callers: dict[int, tuple[str, str]] = {}
     token: str = ""
+    modes_share: float = 0.0
+    dawdle_share: float = 0.0
 
 
 class People:
@@ -171,8 +176,15 @@ class People:
         if chance.random() < OTHER_LANGUAGE and "language" in seen.controls:
             await self._touch(seen, "language")
             seen = await self._screen.describe_after(seen.revision, TAP_AGAIN_S)
+        if self._plan.modes_share and chance.random() < self._plan.modes_share:
+            seen = await self._choose_modes(seen, chance)
+        if self._plan.dawdle_share and chance.random() < self._plan.dawdle_share:
+            seen = await self._dawdle(seen, chance)
         tile = f"service.{letter}"
-        self._note("tapped", service=letter)
+        if tile not in seen.controls:  # large print shows two services and a person
+            offered = [name for name in seen.controls if name.startswith("service.")]
+            tile = chance.choice(offered)
+        self._note("tapped", service=tile[-1])
         await self._touch(seen, tile, twice=chance.random() < DOUBLE_TOUCH)
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + SLIP_S
@@ -191,6 +203,33 @@ class People:
             seen = await self._screen.describe()
             if "done" in seen.controls:
                 await self._touch(seen, "done")
+
+    async def _choose_modes(self, seen: Description, chance: random.Random) -> Description:
+        """Switch some modes on, look, and go back to the first screen."""
+        await self._touch(seen, "access")
+        seen = await self._after_touch(seen)
+        for name in ("access.simple", "access.low", "access.contrast"):
+            if name in seen.controls and chance.random() < 0.5:
+                await self._touch(seen, name)
+                seen = await self._screen.describe_after(seen.revision, TAP_AGAIN_S)
+        if "access.go" in seen.controls:
+            await self._touch(seen, "access.go")
+        self.counts["modes"] += 1
+        return await self._clear_screen()
+
+    async def _dawdle(self, seen: Description, chance: random.Random) -> Description:
+        """Change the language and stand there until the warning has counted a little."""
+        await self._touch(seen, "language")
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + DAWDLE_S
+        while seen.screen != "idle" and loop.time() < give_up_s:
+            seen = await self._screen.describe_after(seen.revision, TAP_AGAIN_S)
+        if seen.screen == "idle":
+            self.counts["warnings"] += 1
+            await asyncio.sleep(chance.uniform(0, 4))
+            seen = await self._screen.describe()
+            await self._touch(seen, chance.choice(("stay", "finish")))
+        return await self._clear_screen()
 
     async def _take_slip(self, number: str, seen: Description) -> None:
         """Wait for the paper; without it, read the number again and confirm it."""
@@ -213,7 +252,7 @@ class People:
         give_up_s = loop.time() + 3 * SLIP_S
         seen = await self._screen.describe()
         while seen.screen != "home":
-            for control in ("done", "acknowledge"):
+            for control in ("done", "acknowledge", "finish", "access.go", "back"):
                 if control in seen.controls:
                     await self._touch(seen, control)
             if loop.time() > give_up_s:

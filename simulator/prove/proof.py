@@ -26,6 +26,7 @@ PROOFS = {
     "paper": "simulator.prove.paper",
     "kiosk": "simulator.prove.kiosk",
     "taint": "simulator.prove.taint",
+    "day": "simulator.prove.day",
 }
 """Name -> module with ``run(options, say) -> Proof``; its docstring says what it does."""
 

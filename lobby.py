@@ -507,12 +507,17 @@ def flash(context: typer.Context) -> None:
 
 @app.command(context_settings=_PASSED_ON)
 def provision(context: typer.Context) -> None:
-    """Make the keys and codes that firmware and pads are trusted by.
+    """Make the keys and codes that firmware, pads and technicians are trusted by.
 
     \b
-    Example:
+    Examples:
       lobby provision signing-key --out ~/keys/lobby-firmware
+      lobby provision technician-code >> /etc/lobby/kiosk.toml
     """
+    if context.args[:1] == ["technician-code"]:
+        from kiosk.cli_code import main as make_code
+
+        raise typer.Exit(make_code(context.args[1:]))
     from firmware.flash.cli import main as run
 
     raise typer.Exit(run(context.args, "provision"))

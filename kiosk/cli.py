@@ -30,12 +30,15 @@ from sync.mqtt import MqttTransport, Will
 from sync.settings import SettingsError
 from sync.topics import STATE
 
+RESTART_STATUS = 75
+"""Of sysexits.h: temporary. Whoever started the kiosk is to start it again."""
+
 log = structlog.get_logger()
 
 
-async def run(config_path: Path, version: str) -> None:
-    """Run until the window closes or SIGTERM. Raises SettingsError, SyncError, HalError,
-    KioskError.
+async def run(config_path: Path, version: str) -> int:
+    """Run until SIGTERM or until a technician asks for a restart; returns the exit status.
+    Raises SettingsError, SyncError, HalError, KioskError.
     """
     config = read(config_path)
     clock = system_clock()
@@ -55,6 +58,14 @@ async def run(config_path: Path, version: str) -> None:
 
     window: KioskWindow | None = None
     controller: KioskController | None = None
+
+    status = 0
+
+    def restart() -> None:
+        nonlocal status
+        status = RESTART_STATUS
+        if window is not None:
+            window.stop()
 
     def tapped(control: str, touch: str) -> None:
         if controller is not None:
@@ -80,6 +91,7 @@ async def run(config_path: Path, version: str) -> None:
         clock=clock,
         show=window.show,
         version=version,
+        restart=restart,
     )
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -109,6 +121,7 @@ async def run(config_path: Path, version: str) -> None:
         await controller.stop()
         journal.close()
         await asyncio.gather(running, return_exceptions=True)
+    return status
 
 
 def _keep_what_is_there() -> None:
@@ -182,8 +195,7 @@ def main(config_path: Path, version: str, *, supervised: bool = False) -> int:
         command = (sys.executable, "-m", "kiosk", str(config_path))
         return asyncio.run(Supervisor(command).run())
     try:
-        asyncio.run(run(config_path, version))
+        return asyncio.run(run(config_path, version))
     except (SettingsError, SyncError, HalError, KioskError) as error:
         print(f"lobby kiosk: {error}", file=sys.stderr, flush=True)
         return 2
-    return 0

@@ -12,6 +12,7 @@ import msgspec
 from hal.registry import BACKENDS
 from kiosk.business_day import day_start
 from kiosk.places import check_places
+from kiosk.technician import is_hash
 from kiosk.view import LANGUAGES
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
@@ -146,6 +147,12 @@ class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     quiet_s: float = 60.0
 
 
+class TechnicianConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The menu behind a code; ``code_hash`` is made by ``lobby provision technician-code``."""
+
+    code_hash: str
+
+
 class BenchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The screen description for tests and simulated people; refused in production."""
 
@@ -174,6 +181,7 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     card_reader: CardReaderConfig | None = None
     updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
+    technician: TechnicianConfig | None = None
     bench: BenchConfig | None = None
 
 
@@ -228,6 +236,11 @@ def _check(config: KioskConfig, path: Path) -> None:
         refuse("broker.port", f"{config.broker.port}; expected 1 to 65535")
     if config.production and config.bench is not None:
         refuse("bench", "not allowed while production = true: it lets a program tap the screen")
+    if config.technician is not None and not is_hash(config.technician.code_hash):
+        refuse(
+            "technician.code_hash",
+            "not a code's hash; `lobby provision technician-code` prints one",
+        )
     _check_screen(config.screen, refuse)
     _check_branch(config.branch, refuse)
     _check_services(config.services, refuse)

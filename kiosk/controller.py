@@ -38,9 +38,10 @@ from kiosk.issuing import Issuer
 from kiosk.ledger import Ledger
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
-from kiosk.presenter import lets_nobody_join, present
+from kiosk.presenter import header, lets_nobody_join, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import PaperKeeper, SlipPrinter
+from kiosk.technician_menu import TechnicianMenu
 from kiosk.view import CONTROL_REPRINT, View, Wait
 from kiosk.visiting import VisitRunner
 from sync.clock import Clock
@@ -91,9 +92,10 @@ class KioskController:
         printer_check_s: float = PRINTER_CHECK_S,
         callers: dict[int, CallerPad] | None = None,
         card_reader: CardReader | None = None,
+        restart: Callable[[], None] = lambda: None,
     ) -> None:
         """``today`` gives the business date (ISO) where the calendar does not, as in a branch open
-        overnight.
+        overnight. ``restart`` ends the program so that it is started again.
         """
         self._config = config
         self._printer = SlipPrinter(config, printer)
@@ -145,6 +147,15 @@ class KioskController:
             changed=self._refresh,
             printed=lambda: self._device("printer", "printer", self._printer.health),
             spawn=self._spawn,
+        )
+        self.technician = TechnicianMenu(
+            config,
+            printer=self._printer,
+            devices=lambda: self._health,
+            changed=self._refresh,
+            spawn=self._spawn,
+            restart=restart,
+            now_s=lambda: clock.mono_ms() / 1000,
         )
         self.presses = PressKeeper(
             journal,
@@ -212,6 +223,7 @@ class KioskController:
         """
         self._stopping = True
         self.visits.stop()
+        self.technician.close()
         async with AsyncExitStack() as way_down:  # last in, first out, whatever fails
             way_down.push_async_callback(self._printer.close)
             way_down.push_async_callback(self.outbox.stop)
@@ -237,16 +249,17 @@ class KioskController:
 
     def tap(self, control: str, touch: str) -> None:
         """A control was touched; ``touch`` is unique for the touch."""
+        if self._stopping or self.technician.takes(control, self.visit):
+            return
         if control == CONTROL_REPRINT and not self._printer.able:
             return  # it went while the finger came: the only reprint is not spent on that
         if lets_nobody_join(control, self._config.services, self._joining()):
             return  # the same: the tile says why by now
-        if not self._stopping:
-            self.visits.dispatch(flow.Tapped(control, touch))
+        self.visits.dispatch(flow.Tapped(control, touch))
 
     def identify(self, segment: str) -> None:
         """A card or code named the visitor's segment; it holds for this visit."""
-        if not self._stopping:
+        if not self._stopping and not self.technician.is_open:
             self.visits.dispatch(flow.Identified(segment))
 
     @property
@@ -344,10 +357,11 @@ class KioskController:
         """Draw if anything changed. A screen that fails is tried again at the next change."""
         self._redraw = None
         try:
-            view = present(
+            language, now = self.visits.visit.language, self._now()
+            view = self.technician.view(language, header(self._config, now)) or present(
                 self._config,
                 self.visits.visit,
-                now=self._now(),
+                now=now,
                 waits={
                     service.letter: self._wait(service.letter) for service in self._config.services
                 },

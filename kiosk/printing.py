@@ -29,7 +29,7 @@ from kiosk.paper import (
     step,
 )
 from kiosk.presenter import OnPaper, names, reference
-from kiosk.slip import build_slip
+from kiosk.slip import build_slip, build_test_slip
 from kiosk.view import LANGUAGES
 from sync.clock import Clock
 from sync.crashpoint import reach
@@ -74,6 +74,16 @@ class SlipPrinter:
             await self._printer.open()
         except HalError as error:
             log.warning("printer.unavailable", error=str(error))
+
+    async def print_test(self) -> PrintResult:
+        """Print a slip that is nobody's ticket, for a technician."""
+        slip = build_test_slip(self._branch.zh, self._branch.en)
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                return await self._printer.print_slip(slip)
+        except (TimeoutError, HalError, ValueError) as error:
+            log.warning("printer.no_test", error=str(error))
+            return PrintResult(Paper.UNKNOWN, "error")
 
     async def print(
         self,

@@ -118,6 +118,22 @@ def build_slip(
     return Slip(tuple(items))
 
 
+def build_test_slip(zh: str, en: str) -> Slip:
+    """A slip that nobody can take for a ticket; every kind of line is on it, for the eye."""
+    return Slip(
+        (
+            Text("打印测试 TEST", LARGE, LARGE, bold=True, align=Align.CENTRE),
+            Text(zh, align=Align.CENTRE),
+            Text(en, align=Align.CENTRE),
+            Rule(),
+            Pair("0123456789", "ABCXYZ"),
+            Qr("TEST", QR_MODULE_DOTS),
+            Rule(),
+            Text("不是号码 This is not a ticket", align=Align.CENTRE),
+        )
+    )
+
+
 def _wait_lines(
     words: _Words, waiting: int | None, wait_min: tuple[int, int] | None, *, cover_holds: bool
 ) -> list[SlipItem]:

@@ -26,6 +26,7 @@ class Screen(StrEnum):
     TICKET = "ticket"
     NO_SLIP = "no_slip"
     OUT_OF_SERVICE = "out_of_service"
+    TECHNICIAN = "technician"
 
 
 class Printing(StrEnum):
@@ -202,7 +203,46 @@ class IdleView:
     screen: Screen = Screen.IDLE
 
 
-View = HomeView | AccessView | TriageView | IdleView | TicketView | NoSlipView | OutOfServiceView
+@dataclass(frozen=True, slots=True)
+class SelfTestRow:
+    """One thing that was looked at: "printer", "pad-3", "disk" …; ok, warning or fault; the code
+    of its trouble.
+    """
+
+    name: str
+    grade: str
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TechnicianView:
+    """The technician's menu: ``stage`` is code, menu or grid. For ``wait_s`` no code is taken;
+    ``word`` is the key of what came of the last touch, "" for nothing.
+    """
+
+    language: str
+    header: Header
+    stage: str
+    digits: int = 0
+    wait_s: int = 0
+    rows: tuple[SelfTestRow, ...] = ()
+    busy: bool = False
+    word: str = ""
+    touched: frozenset[str] = frozenset()
+    modes: Modes = PLAIN
+    screen: Screen = Screen.TECHNICIAN
+
+
+View = (
+    HomeView
+    | AccessView
+    | TriageView
+    | IdleView
+    | TicketView
+    | NoSlipView
+    | OutOfServiceView
+    | TechnicianView
+)
 
 # Control ids: "service.A" … "service.Z" on the home screen; the rest below.
 CONTROL_LANGUAGE = "language"
@@ -225,5 +265,7 @@ CONTROL_COUNTER = "counter"
 CONTROL_MACHINE = "machine"
 CONTROL_STAY = "stay"
 CONTROL_FINISH = "finish"
+CONTROL_TECHNICIAN = "technician"
+"""The hidden gesture; the menu's own controls begin with it (kiosk/technician.py)."""
 CONTROL_ANYWHERE = "anywhere"
 """A touch that meets no control: on the ticket screen the next visitor's touch clears it."""

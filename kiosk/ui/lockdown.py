@@ -4,6 +4,7 @@ Kivy quits on Escape, opens its settings on F1 and closes when a window manager 
 none of it. It ends by SIGTERM, and nothing else (docs/runbook.md has the machine around it).
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from kivy.uix.widget import Widget
@@ -12,12 +13,20 @@ _KEYS = ("on_keyboard", "on_key_down", "on_key_up", "on_textinput", "on_textedit
 
 
 class Ground(Widget):
-    """Lies under all pages; lets fingers and the left button through, no other, no wheel."""
+    """Lies under all pages; lets fingers and the left button through, no other, no wheel.
+
+    ``felt(x, y)`` is told of each touch that goes down, window pixels, y downwards.
+    """
+
+    def __init__(self, size: tuple[int, int], felt: Callable[[float, float], None]) -> None:
+        super().__init__(size=size)
+        self._felt = felt
 
     def on_touch_down(self, touch: Any) -> bool:
         """Hand a touch on to the page."""
         if "button" in touch.profile and touch.button != "left":
             return True
+        self._felt(touch.x, self.height - 1 - touch.y)
         return bool(super().on_touch_down(touch))
 
 

@@ -11,6 +11,7 @@ from kiosk.view import (
     IdleView,
     NoSlipView,
     OutOfServiceView,
+    TechnicianView,
     TicketView,
     TriageView,
     View,
@@ -77,6 +78,16 @@ def _out_of_service(kit: Kit) -> Page:
     return OutOfServicePage(kit)
 
 
+def _technician(stage: str) -> Callable[[Kit], Page]:
+    def build(kit: Kit) -> Page:
+        from kiosk.ui import technician
+
+        pages = {"code": technician.CodePage, "menu": technician.MenuPage}
+        return pages.get(stage, technician.GridPage)(kit)
+
+    return build
+
+
 BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "home": _home,
     "ticket": _ticket,
@@ -88,7 +99,14 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "idle": _idle,
     "simple home": _simple_home,
     "low home": _low_home,
+    "technician code": _technician("code"),
+    "technician menu": _technician("menu"),
+    "technician grid": _technician("grid"),
 }
+LATER = frozenset(
+    {"simple home", "low home", "technician code", "technician menu", "technician grid"}
+)
+"""Pages that are built when they are needed, not before."""
 
 
 def page_name(view: View) -> str:
@@ -112,3 +130,5 @@ def page_name(view: View) -> str:
             return "no slip"
         case OutOfServiceView():
             return "out of service"
+        case TechnicianView():
+            return f"technician {view.stage}"

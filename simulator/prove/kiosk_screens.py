@@ -18,7 +18,9 @@ from kiosk.view import (
     NoSlipView,
     OutOfServiceView,
     Printing,
+    SelfTestRow,
     ServiceTile,
+    TechnicianView,
     TicketView,
     TriageView,
     View,
@@ -231,9 +233,42 @@ def idle(language: str, left_s: int, behind: HomeView | TriageView | None = None
     return IdleView(language, HEADER, behind, left_s, 20, behind.modes)
 
 
+ROWS = (
+    SelfTestRow("printer", "fault", "paper_out"),
+    SelfTestRow("pad-12", "warning", "firmware_old"),
+    *(
+        SelfTestRow(name, "ok")
+        for name in ("disk", "clock", "broker", "card", "caller-3", "pad-4")
+    ),
+)
+
+
+def technician(language: str) -> dict[str, View]:
+    """The technician's screens; they are drawn plain whatever the visitor before wanted."""
+    shown = {
+        "technician-code": TechnicianView(language, HEADER, "code"),
+        "technician-code-typed": TechnicianView(
+            language, HEADER, "code", digits=12, word="tech.wrong"
+        ),
+        "technician-code-wait": TechnicianView(language, HEADER, "code", wait_s=900),
+        "technician-menu": TechnicianView(language, HEADER, "menu", rows=ROWS),
+        "technician-menu-busy": TechnicianView(language, HEADER, "menu", busy=True),
+        "technician-grid": TechnicianView(
+            language, HEADER, "grid", touched=frozenset({"1", "7", "18"})
+        ),
+    }
+    for word in ("prints", "out", "none"):
+        shown[f"technician-menu-{word}"] = TechnicianView(
+            language, HEADER, "menu", rows=ROWS, word=f"tech.slip.{word}"
+        )
+    return dict(shown)
+
+
 def in_modes(language: str, modes: Modes) -> dict[str, View]:
     """The gallery as ``modes`` draw it: simple mode has a first screen of its own."""
     shown = {name: replace(view, modes=modes) for name, view in gallery(language).items()}
+    if modes == PLAIN:
+        shown |= technician(language)
     if modes.simple:
         tiles = {"home": SIMPLE_TILES, "home-odd": SIMPLE_ODD, "home-offline": SIMPLE_TILES}
         for name in [name for name in shown if name.startswith("home")]:

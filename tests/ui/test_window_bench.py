@@ -29,7 +29,7 @@ def kiosk(display, tmp_path_factory):
 @pytest.mark.parametrize(
     ("request_", "words"),
     [
-        ({"op": "press"}, "there are describe, describe_after, tap, slide, screenshot"),
+        ({"op": "press"}, "there are describe, describe_after, tap, slide, screenshot, frames"),
         ({}, "unknown op None"),
         ({"op": "tap", "x": 5}, "tap: y must be a number, not None"),
         ({"op": "tap", "x": "5", "y": 5}, "tap: x must be a number, not '5'"),

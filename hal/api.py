@@ -388,51 +388,6 @@ class CardReader(Protocol):
         """Release the line; closing twice is harmless."""
 
 
-# --- the kiosk's own body -------------------------------------------------------------------
-
-
-class PresenceSensor(Protocol):
-    """Sees whether somebody stands before the kiosk."""
-
-    async def open(self) -> None:
-        """Begin to look. Raises LinkUnavailable."""
-
-    @property
-    def present(self) -> bool:
-        """Whether somebody is there, or was a moment ago."""
-
-    def on_change(self, listener: Callable[[bool], None]) -> None:
-        """Call ``listener(present)`` at each change."""
-
-    @property
-    def health(self) -> Health:
-        """The last known health."""
-
-    async def close(self) -> None:
-        """Stop looking; closing twice is harmless."""
-
-
-class Backlight(Protocol):
-    """The light behind the screen."""
-
-    async def open(self) -> None:
-        """Take it, at full light. Raises LinkUnavailable."""
-
-    @property
-    def level(self) -> float:
-        """What was asked for last, 0 to 1."""
-
-    async def set_level(self, level: float) -> None:
-        """Light, 0 to 1. Raises ValueError, DeviceRefused."""
-
-    @property
-    def health(self) -> Health:
-        """The last known health."""
-
-    async def close(self) -> None:
-        """Release it; closing twice is harmless."""
-
-
 # --- sound ---------------------------------------------------------------------------------
 
 
@@ -445,16 +400,22 @@ class Speech:
 
 
 class Speaker(Protocol):
-    """The hall's loudspeaker. One announcement at a time: a second one waits for the first."""
+    """A loudspeaker or headphones. One announcement at a time: a second waits for the first."""
 
     async def open(self) -> None:
         """See that sound can be played. Raises LinkUnavailable, DeviceSilent, DeviceRefused."""
 
     async def say(
-        self, speeches: Sequence[Speech], *, volume: float = 1.0, chime: bool = True
+        self,
+        speeches: Sequence[Speech],
+        *,
+        volume: float = 1.0,
+        chime: bool = True,
+        speed: float = 1.0,
     ) -> None:
         """Play the chime, if asked for, then the speeches in this order; returns when all of it
-        was played. ``volume`` 0 to 1 is for this announcement alone. Raises LinkUnavailable
+        was played. Cancelled, it falls silent at once. ``volume`` 0 to 1 and ``speed`` 0.5 to 2
+        (times as fast as usual) are for this announcement alone. Raises LinkUnavailable
         (program or sound device missing), DeviceSilent (it hangs), DeviceRefused (it ended too
         early, or cannot say this), ValueError.
         """

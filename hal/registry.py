@@ -30,6 +30,10 @@ BACKENDS: dict[str, dict[str, str]] = {
     },
     "pad": {"serial": "hal.drivers.pad:SerialPad"},
     "pad_bus": {"rs485": "hal.drivers.pad_bus:PolledBus"},
+    "keypad": {
+        "keyboard": "hal.drivers.keypad:KeyboardPad",
+        "serial": "hal.drivers.keypad:SerialKeyPad",
+    },
     "speaker": {"espeak": "hal.drivers.speaker:EspeakSpeaker"},
     "window_display": {"alpha": "hal.drivers.alpha_sign:AlphaLine"},
     "pad_talk": {"keyed": "hal.drivers.pad_talk:PadTalk"},  # its trust alone, without a line

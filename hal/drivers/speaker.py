@@ -21,6 +21,8 @@ VOICES = {"zh": "cmn-latn-pinyin", "en": "en-us"}
 (espeak-ng #1236). This one reads it as pinyin.
 """
 SPEED_WPM = 140
+SPEEDS = 0.5, 2.0
+"""Times that; beyond it espeak-ng cannot be understood."""
 SYNTHESIS_S = 10.0
 GRACE_S = 5.0
 """A player may take so much longer than the sound."""
@@ -64,20 +66,29 @@ class EspeakSpeaker:
         """Let every voice speak into nowhere and play silence: all of it is there and works."""
         async with self._one_at_a_time():
             for language, voice in self._voices.items():
-                await self._spoken(Speech(language, "0"), voice)
+                await self._spoken(Speech(language, "0"), voice, self._speed_wpm)
             await self._play(silence(SILENCE_S))
 
     async def say(
-        self, speeches: Sequence[Speech], *, volume: float = 1.0, chime: bool = True
+        self,
+        speeches: Sequence[Speech],
+        *,
+        volume: float = 1.0,
+        chime: bool = True,
+        speed: float = 1.0,
     ) -> None:
         """As :class:`hal.api.Speaker` says; ValueError too for a language without a voice."""
         if not 0.0 <= volume <= 1.0:
             raise ValueError(f"volume {volume}; expected 0 to 1")
+        slowest, fastest = SPEEDS
+        if not slowest <= speed <= fastest:
+            raise ValueError(f"speed {speed}; expected {slowest:g} to {fastest:g}")
         unknown = [s.language for s in speeches if s.language not in self._voices]
         if unknown or not speeches:
             raise ValueError(f"languages {unknown}; there are voices for {sorted(self._voices)}")
         async with self._one_at_a_time():
-            await self._play((await self._composed(speeches, chime)).at_volume(volume))
+            sound = await self._composed(speeches, chime, round(self._speed_wpm * speed))
+            await self._play(sound.at_volume(volume))
             self._said += 1
 
     async def check(self) -> Health:
@@ -109,9 +120,14 @@ class EspeakSpeaker:
                 raise
             self._state, self._detail = HealthState.OK, ""
 
-    async def _composed(self, speeches: Sequence[Speech], with_chime: bool) -> Sound:
+    async def _composed(
+        self, speeches: Sequence[Speech], with_chime: bool, speed_wpm: int
+    ) -> Sound:
         """One sound of everything: no other announcement fits between its parts."""
-        spoken = [await self._spoken(speech, self._voices[speech.language]) for speech in speeches]
+        spoken = [
+            await self._spoken(speech, self._voices[speech.language], speed_wpm)
+            for speech in speeches
+        ]
         rate_hz = spoken[0].rate_hz
         parts = [chime(rate_hz)] if with_chime else []
         for sound in spoken:
@@ -122,9 +138,9 @@ class EspeakSpeaker:
         except NotSound as error:
             raise self._refused("voice", str(error)) from error
 
-    async def _spoken(self, speech: Speech, voice: str) -> Sound:
+    async def _spoken(self, speech: Speech, voice: str, speed_wpm: int) -> Sound:
         text = LETTER_A.sub(LETTER_SOUND.get(speech.language, "A"), speech.text)
-        command = ("espeak-ng", "-v", voice, "-s", str(self._speed_wpm), "-b", "1")
+        command = ("espeak-ng", "-v", voice, "-s", str(speed_wpm), "-b", "1")
         status, wav, words = await self._run(
             (*command, "--stdin", "--stdout"), text.encode(), SYNTHESIS_S
         )

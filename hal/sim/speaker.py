@@ -4,7 +4,8 @@ time, and the ear that heard it.
 bench = SpeakerBench(folder, speed=60.0)
 bench.plug_in()           # the branch's configuration says program:…/speaker
 ...
-bench.heard()             # what was said, when it began and ended
+bench.heard()             # what was said to its end, when it began and ended
+bench.begun()             # what was begun, also what was cut off
 bench.break_it("hang")    # or "die" in the middle, "missing"; bench.mend()
 
 It does not model: acoustics, a device that plays garbage, the buffers of a sound card.
@@ -21,6 +22,7 @@ import msgspec
 from hal.sound import CHIME_TONES_HZ, Sound, from_wav, tone_share
 
 HEARD_FILE = "heard.jsonl"
+BEGUN_FILE = "begun.jsonl"
 FAULT_FILE = "fault"
 FAULTS = ("hang", "die", "missing")
 HANGS_S = 600.0
@@ -40,6 +42,20 @@ class Heard(msgspec.Struct, frozen=True):
     peak: float
     chime: bool
     complete: bool
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """The first moment of a sound. ``at_ms`` is CLOCK_MONOTONIC; ``said`` as in Heard."""
+
+    said: str
+    at_ms: int
+    peak: float
+    length_s: float
+
+    @property
+    def text(self) -> str:
+        """What was said, without its language."""
+        return self.said.partition(" ")[2]
 
 
 @dataclass(slots=True)
@@ -78,9 +94,15 @@ class SpeakerBench:
 
     def heard(self) -> list[Heard]:
         """Every sound that was not silence, in order."""
-        path = self.folder / HEARD_FILE
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        return [msgspec.json.decode(line, type=Heard) for line in lines]
+        return [msgspec.json.decode(line, type=Heard) for line in self._lines(HEARD_FILE)]
+
+    def begun(self) -> list[Begun]:
+        """Every sound that was not silence, also one that was cut off, in order."""
+        return [msgspec.json.decode(line, type=Begun) for line in self._lines(BEGUN_FILE)]
+
+    def _lines(self, name: str) -> list[bytes]:
+        path = self.folder / name
+        return path.read_bytes().splitlines() if path.exists() else []
 
 
 def play(folder: Path, speed: float, sound: Sound) -> int:
@@ -88,6 +110,9 @@ def play(folder: Path, speed: float, sound: Sound) -> int:
     fault_file = folder / FAULT_FILE
     fault = fault_file.read_text("ascii") if fault_file.exists() else ""
     began_ms = time.monotonic_ns() // 1_000_000
+    peak, length_s = round(sound.peak, 4), round(sound.length_s, 3)
+    if peak:
+        _write(folder / BEGUN_FILE, Begun(sound.said, began_ms, peak, length_s))
     time.sleep(sound.length_s / speed / (2 if fault else 1))
     if fault == "hang":
         time.sleep(HANGS_S)
@@ -95,16 +120,20 @@ def play(folder: Path, speed: float, sound: Sound) -> int:
         said=sound.said,
         began_ms=began_ms,
         ended_ms=time.monotonic_ns() // 1_000_000,
-        length_s=round(sound.length_s, 3),
-        peak=round(sound.peak, 4),
+        length_s=length_s,
+        peak=peak,
         chime=tone_share(sound, CHIME_TONES_HZ[0], 0.2) > CHIME_SHARE,
         complete=not fault,
     )
-    if sound.peak:
-        fd = os.open(folder / HEARD_FILE, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.write(fd, msgspec.json.encode(heard) + b"\n")
-        os.close(fd)
+    if peak:
+        _write(folder / HEARD_FILE, heard)
     return 1 if fault else 0
+
+
+def _write(path: Path, row: msgspec.Struct) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    os.write(fd, msgspec.json.encode(row) + b"\n")
+    os.close(fd)
 
 
 if __name__ == "__main__":

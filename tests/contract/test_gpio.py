@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from hal.api import Backlight, HealthState, PresenceSensor
+from hal.api import HealthState
+from hal.body import Backlight, PresenceSensor
 from hal.drivers import gpio
 from hal.drivers.gpio import GpioBacklight, GpioPresence
 from hal.errors import DeviceRefused, LinkUnavailable

@@ -51,6 +51,32 @@ async def test_chime_then_both_languages_as_one_sound(
     )  # fmt: skip
 
 
+async def test_the_speed_is_of_one_announcement(
+    speaker: EspeakSpeaker, bench: SpeakerBench
+) -> None:
+    for speed in (0.7, 1.0, 1.5):
+        await speaker.say([EN], chime=False, speed=speed)
+    slow, usual, fast = (heard.length_s for heard in bench.heard())
+    assert slow > 1.2 * usual
+    assert usual > 1.2 * fast
+
+
+async def test_what_is_cut_off_is_silent_before_the_next_is_heard(tmp_path: Path) -> None:
+    bench = SpeakerBench(tmp_path, speed=0.5)
+    bench.plug_in()
+    speaker = EspeakSpeaker(bench.address)
+    old = asyncio.create_task(speaker.say([EN], chime=False))
+    async with asyncio.timeout(10):
+        while not bench.begun():  # noqa: ASYNC110 - a program of its own writes it
+            await asyncio.sleep(0.01)
+    old.cancel()
+    await speaker.say([Speech("en", "two")], chime=False)
+    assert [said.text for said in bench.begun()] == [EN.text, "two"]
+    assert [heard.said for heard in bench.heard()] == ["en two"]
+    assert old.cancelled()
+    assert speaker.health.state is HealthState.OK
+
+
 async def test_announcements_at_the_same_instant_do_not_overlap(
     speaker: EspeakSpeaker, bench: SpeakerBench
 ) -> None:
@@ -128,6 +154,8 @@ async def test_what_cannot_be_said(bench: SpeakerBench) -> None:
         await speaker.say([Speech("fr", "bonjour")])
     with pytest.raises(ValueError, match=r"volume 1\.5"):
         await speaker.say([ZH], volume=1.5)
+    with pytest.raises(ValueError, match=r"speed 3"):
+        await speaker.say([ZH], speed=3)
     with pytest.raises(DeviceRefused, match="xx"):
         await speaker.say([EN])
     with pytest.raises(DeviceRefused, match="no WAV: 0 bytes"):

@@ -31,7 +31,7 @@ SERVICES = (
         "长者·需要人工",
         "A person, please",
         "取优先号，请到咨询台",
-        "Priority ticket. Please go to the help desk.",
+        "Seniors welcome. Priority ticket.",
     ),
 )
 ON_BOARD = {

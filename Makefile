@@ -42,6 +42,7 @@ soak: setup ## Every proof in its long form and the long tests, by the hour
 	@deploy/fuzz 3600
 	@LOBBY_HYPOTHESIS=nightly $(BIN)/python -m pytest -m "(slow or soak) and not hardware" --timeout 0 $(ARGS); status=$$?; [ $$status = 5 ] || exit $$status
 
-docs: setup ## Draw the pictures of docs/ from their texts, and the teller's page
+docs: setup ## Draw the pictures of docs/, the teller's page, and the visits
 	@$(BIN)/python docs/draw_architecture.py docs/architecture.txt docs/architecture.svg
 	@$(BIN)/python -m pytest -q --rewrite-golden tests/system/test_teller_pictures.py
+	@$(BIN)/lobby prove visits --jobs 2 && $(BIN)/python -m simulator.prove.visits_page out/visits docs

@@ -25,6 +25,7 @@ PROOFS = {
     "presses": "simulator.prove.presses",
     "paper": "simulator.prove.paper",
     "kiosk": "simulator.prove.kiosk",
+    "visits": "simulator.prove.visits",
     "taint": "simulator.prove.taint",
     "day": "simulator.prove.day",
 }

@@ -1,0 +1,195 @@
+"""A visitor before the real kiosk: looks at the screen's description, touches controls by their
+names, says why, and keeps what was seen: a picture of each step, what is read aloud, the taps.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from simulator.errors import SimulatorError
+from simulator.prove.visits_house import House
+from simulator.screen import Description
+
+NUMBER = re.compile(r"[A-Z]\d{3,4}")
+TAKE_SLIP = ("请取小票", "Take your slip")
+SOON_S = 20.0
+LOOK_S = 0.05
+HAND_S = 0.42
+"""The screen takes no touch for 400 ms after one it took."""
+
+
+class Step(msgspec.Struct):
+    """One thing that a visitor did and what the screen was then. ``tap`` is the control's id, ""
+    where nothing was touched, ``spoken`` what is read aloud of it; ``taps`` counts all up to here;
+    ``cut`` are texts that did not fit. ``picture`` is a file's name, "" for none.
+    """
+
+    words: str
+    tap: str
+    spoken: str
+    taps: int
+    screen: str
+    language: str
+    texts: list[str]
+    cut: list[str]
+    picture: str
+
+
+class Visit(msgspec.Struct):
+    """What is known of one visit from outside. ``mode_taps`` switched a mode on, ``ticket_taps``
+    are the others up to the number on the screen; ``numbers`` are (screen, number) as they were
+    seen; ``paper`` is what the kiosk keeps of its slips, ``tickets`` are the branch's rows,
+    ``heard`` is what the hall's loudspeaker said, ``facts`` are the script's own.
+    """
+
+    name: str
+    title: str
+    steps: list[Step] = []
+    taps: int = 0
+    mode_taps: int = 0
+    ticket_taps: int = -1
+    numbers: list[tuple[str, str]] = []
+    slips: list[dict[str, Any]] = []
+    events: list[tuple[str, dict[str, Any]]] = []
+    paper: list[str] = []
+    tickets: list[dict[str, Any]] = []
+    board: str = ""
+    heard: list[str] = []
+    facts: dict[str, Any] = {}
+
+
+class Lost(SimulatorError):
+    """The visitor waited for a screen that did not come."""
+
+
+def on(screen: str, *controls: str, words: str = "") -> Callable[[Description], bool]:
+    """Whether this screen is up, with these controls and a text that contains ``words``."""
+
+    def shown(seen: Description) -> bool:
+        return (
+            seen.screen == screen
+            and all(control in seen.controls for control in controls)
+            and (not words or any(words in text["text"] for text in seen.texts))
+        )
+
+    return shown
+
+
+def speaks(language: str) -> Callable[[Description], bool]:
+    """Whether the screen is in this language."""
+    return lambda seen: seen.language == language
+
+
+def slip_out(seen: Description) -> bool:
+    """Whether the screen says that the slip is there."""
+    return any(on("ticket", words=words)(seen) for words in TAKE_SLIP)
+
+
+class Visitor:
+    """One person. Pictures go to ``folder``; ``spoiled`` is what goes wrong on purpose."""
+
+    def __init__(
+        self, house: House, visit: Visit, folder: Path, spoiled: frozenset[str] = frozenset()
+    ) -> None:
+        self.house = house
+        self.visit = visit
+        self.spoiled = spoiled
+        self._folder = folder
+        self._free_s = 0.0
+
+    async def look(self) -> Description:
+        """What is on the screen now; every number there is remembered."""
+        seen = await self.house.screen.describe()
+        for text in seen.texts:
+            if NUMBER.fullmatch(text["text"]):
+                found = (seen.screen, text["text"])
+                if found not in self.visit.numbers:
+                    self.visit.numbers.append(found)
+        return seen
+
+    async def sees(
+        self, words: str, until: Callable[[Description], bool], within_s: float = SOON_S
+    ) -> Description:
+        """Wait for a screen, without touching anything."""
+        seen = await self._wait(words, until, within_s)
+        return await self._keep(words, "", "", seen, picture=True)
+
+    def reaches(self, seen: Description) -> None:
+        """Note the upper edge (px) of the highest control of a screen."""
+        highest = min(control["rect"][1] for control in seen.controls.values())
+        self.visit.facts.setdefault("highest_px", []).append(highest)
+
+    async def taps(
+        self,
+        control: str,
+        words: str,
+        until: Callable[[Description], bool],
+        *,
+        mode: bool = False,
+        picture: bool = True,
+    ) -> Description:
+        """Touch a control and wait for what comes of it; ``mode``: it only asks for another way
+        of being served.
+        """
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._free_s - loop.time())
+        seen = await self.look()
+        if control not in seen.controls:
+            raise Lost(
+                f"{self.visit.name}: no {control!r} on {seen.screen}: {list(seen.controls)}"
+            )
+        target = seen.controls[control]
+        await self.house.screen.tap(target)
+        self._free_s = loop.time() + HAND_S
+        self.visit.taps += 1
+        self.visit.mode_taps += mode
+        seen = await self._wait(words, until, SOON_S)
+        return await self._keep(words, control, target["spoken"], seen, picture=picture)
+
+    async def leaves(self, control: str, words: str) -> None:
+        """Touch the last control; the first screen is the next visitor's, so it gets no
+        picture.
+        """
+        await self.taps(control, words, on("home"), picture=False)
+
+    async def _wait(
+        self, words: str, until: Callable[[Description], bool], within_s: float
+    ) -> Description:
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + within_s
+        while not until(seen := await self.look()):
+            if loop.time() > give_up_s:
+                texts = [text["text"] for text in seen.texts]
+                raise Lost(f"{self.visit.name}: after {words!r} it shows {seen.screen}: {texts}")
+            await asyncio.sleep(LOOK_S)
+        return seen
+
+    async def _keep(
+        self, words: str, control: str, spoken: str, seen: Description, *, picture: bool
+    ) -> Description:
+        visit = self.visit
+        if visit.ticket_taps < 0 and visit.numbers:
+            visit.ticket_taps = visit.taps - visit.mode_taps
+        file = f"{visit.name}-{len(visit.steps) + 1}.png" if picture else ""
+        if picture:
+            seen = await self._photograph(self._folder / file, seen)
+        texts = [text["text"] for text in seen.texts]
+        cut = [text["text"] for text in seen.texts if text["shortened"]]
+        step = Step(
+            words, control, spoken, visit.taps, seen.screen, seen.language, texts, cut, file
+        )
+        visit.steps.append(step)
+        return seen
+
+    async def _photograph(self, path: Path, seen: Description) -> Description:
+        """A picture and the description of the same frame."""
+        while True:
+            await self.house.screen.screenshot(path)
+            again = await self.look()
+            if again.revision == seen.revision:
+                return again
+            seen = again

@@ -25,7 +25,7 @@ check: setup ## Format, lint, types, dependency contracts, spelling, licences, p
 	@deploy/check $(ARGS)
 
 golden: setup ## Write the golden files anew; read the diff before you keep it
-	@$(BIN)/python -m pytest -m "$(UNATTENDED)" --rewrite-golden tests/golden tests/unit tests/contract tests/firmware $(ARGS)
+	@$(BIN)/python -m pytest -m "$(UNATTENDED)" --rewrite-golden tests/golden tests/unit tests/contract tests/firmware tests/ui/test_golden_screens.py $(ARGS)
 	@git --no-pager diff --stat -- tests/golden
 
 bench: setup ## Measure the promises of performance; ARGS="--report out/bench.json"

@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 
@@ -21,17 +21,7 @@ from kiosk.errors import KioskError
 from kiosk.ui.bench import start_bench
 from kiosk.ui.window import KioskWindow
 
-TYPES: dict[str, type[views.View]] = {
-    kind.__name__: kind
-    for kind in (
-        views.HomeView,
-        views.AccessView,
-        views.TriageView,
-        views.TicketView,
-        views.NoSlipView,
-        views.OutOfServiceView,
-    )
-}
+TYPES: dict[str, type[views.View]] = {kind.__name__: kind for kind in get_args(views.View)}
 
 
 def tell(**news: object) -> None:

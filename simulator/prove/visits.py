@@ -27,8 +27,9 @@ from simulator.prove.proof import Proof, ProveOptions, Say
 from simulator.prove.small_disk import SmallDisk, mounts_of_our_own
 from simulator.prove.visits_house import House
 from simulator.prove.visits_oracle import judge
-from simulator.prove.visits_people import Lost, Visit, Visitor
+from simulator.prove.visits_people import Lost, Visitor
 from simulator.prove.visits_scripts import DISK_BYTES, LEFT_BYTES, SCRIPTS, SPOILS, Script
+from simulator.prove.visits_transcript import Visit
 
 OUT = Path("out/visits")
 TRANSCRIPT = "visits.json"

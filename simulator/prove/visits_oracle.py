@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from simulator.prove.visits_people import Visit
+from simulator.prove.visits_transcript import Visit
 
 MOST_TAPS = 3
 MOST_WITH_MODE = 4

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 from PIL import Image
 
-from simulator.prove.visits_people import Step, Visit
+from simulator.prove.visits_transcript import Step, Visit
 
 PICTURE_PX = (216, 384)
 COLOURS = 64

@@ -6,60 +6,20 @@ import asyncio
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from simulator.errors import SimulatorError
 from simulator.prove.visits_house import House
+from simulator.prove.visits_transcript import Step, Visit
 from simulator.screen import Description
 
 NUMBER = re.compile(r"[A-Z]\d{3,4}")
 TAKE_SLIP = ("请取小票", "Take your slip")
+MOVING, TURN_S = frozenset({"ticket"}), 1.8
+"""Screens with something that moves, and a turn of it."""
 SOON_S = 20.0
 LOOK_S = 0.05
 HAND_S = 0.42
 """The screen takes no touch for 400 ms after one it took."""
-
-
-class Step(msgspec.Struct):
-    """One thing that a visitor did and what the screen was then. ``tap`` is the control's id, ""
-    where nothing was touched, ``spoken`` what is read aloud of it; ``taps`` counts all up to here;
-    ``cut`` are texts that did not fit. ``picture`` is a file's name, "" for none.
-    """
-
-    words: str
-    tap: str
-    spoken: str
-    taps: int
-    screen: str
-    language: str
-    texts: list[str]
-    cut: list[str]
-    picture: str
-
-
-class Visit(msgspec.Struct):
-    """What is known of one visit from outside. ``mode_taps`` switched a mode on, ``ticket_taps``
-    are the others up to the number on the screen; ``numbers`` are (screen, number) as they were
-    seen; ``paper`` is what the kiosk keeps of its slips, ``tickets`` are the branch's rows,
-    ``heard`` is what the hall's loudspeaker said, ``facts`` are the script's own.
-    """
-
-    name: str
-    title: str
-    steps: list[Step] = []
-    taps: int = 0
-    mode_taps: int = 0
-    ticket_taps: int = -1
-    numbers: list[tuple[str, str]] = []
-    slips: list[dict[str, Any]] = []
-    events: list[tuple[str, dict[str, Any]]] = []
-    paper: list[str] = []
-    tickets: list[dict[str, Any]] = []
-    board: str = ""
-    heard: list[str] = []
-    facts: dict[str, Any] = {}
 
 
 class Lost(SimulatorError):
@@ -186,10 +146,28 @@ class Visitor:
         return seen
 
     async def _photograph(self, path: Path, seen: Description) -> Description:
-        """A picture and the description of the same frame."""
+        """A picture and the description of the same frame; of a screen that moves, the phase whose
+        file sorts first, so that two runs keep the same one.
+        """
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + (TURN_S if seen.screen in MOVING else 0.0)
+        fresh = path.with_suffix(".new")
+        first = True
         while True:
-            await self.house.screen.screenshot(path)
+            await self.house.screen.screenshot(fresh)
             again = await self.look()
-            if again.revision == seen.revision:
+            if again.revision != seen.revision:
+                seen, first = again, True
+                continue
+            _keep_the_first(fresh, path, alone=first)
+            first = False
+            if loop.time() >= until_s:
                 return again
-            seen = again
+
+
+def _keep_the_first(fresh: Path, path: Path, *, alone: bool) -> None:
+    """Put ``fresh`` in the place of ``path`` if it sorts before it, or is ``alone``."""
+    if alone or fresh.read_bytes() < path.read_bytes():
+        fresh.replace(path)
+    else:
+        fresh.unlink()

@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 
 from simulator.prove.visits_oracle import judge
 from simulator.prove.visits_page import page
-from simulator.prove.visits_people import Step, Visit
+from simulator.prove.visits_transcript import Step, Visit
 from simulator.toml import toml
 
 names = st.text("abc_", min_size=1, max_size=6)

@@ -146,28 +146,34 @@ class Visitor:
         return seen
 
     async def _photograph(self, path: Path, seen: Description) -> Description:
-        """A picture and the description of the same frame; of a screen that moves, the phase whose
-        file sorts first, so that two runs keep the same one.
+        """A picture and the description of the same frame, once two pictures are alike: a button
+        comes up after its finger. Of a screen that moves it is the phase whose file sorts first,
+        so that two runs keep the same one.
         """
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + (TURN_S if seen.screen in MOVING else 0.0)
+        moves = seen.screen in MOVING
+        until_s = loop.time() + TURN_S
         fresh = path.with_suffix(".new")
-        first = True
+        shots: list[bytes] = []
         while True:
             await self.house.screen.screenshot(fresh)
             again = await self.look()
             if again.revision != seen.revision:
-                seen, first = again, True
+                seen, shots = again, []
                 continue
-            _keep_the_first(fresh, path, alone=first)
-            first = False
-            if loop.time() >= until_s:
+            shots.append(_taken(fresh))
+            alike = len(shots) > 1 and shots[-1] == shots[-2]
+            if loop.time() > until_s if moves else alike:
+                _put(min(shots) if moves else shots[-1], path)
                 return again
+            await asyncio.sleep(LOOK_S)
 
 
-def _keep_the_first(fresh: Path, path: Path, *, alone: bool) -> None:
-    """Put ``fresh`` in the place of ``path`` if it sorts before it, or is ``alone``."""
-    if alone or fresh.read_bytes() < path.read_bytes():
-        fresh.replace(path)
-    else:
-        fresh.unlink()
+def _taken(path: Path) -> bytes:
+    shot = path.read_bytes()
+    path.unlink()
+    return shot
+
+
+def _put(shot: bytes, path: Path) -> None:
+    path.write_bytes(shot)

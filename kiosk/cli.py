@@ -8,7 +8,14 @@ from pathlib import Path
 
 import structlog
 
-from hal.api import CallerPad, CardReader, RatingPad, TicketPrinter
+from hal.api import (
+    Backlight,
+    CallerPad,
+    CardReader,
+    PresenceSensor,
+    RatingPad,
+    TicketPrinter,
+)
 from hal.errors import HalError
 from hal.link import link_to
 from hal.registry import backend
@@ -79,6 +86,7 @@ async def run(config_path: Path, version: str) -> int:
         fullscreen=config.screen.fullscreen,
         title="Lobby",
     )
+    presence, backlight = build_body(config)
     controller = KioskController(
         config,
         journal=journal,
@@ -86,6 +94,8 @@ async def run(config_path: Path, version: str) -> int:
         pads=pads,
         callers=callers,
         card_reader=build_card_reader(config),
+        presence=presence,
+        backlight=backlight,
         buses=buses.by_name,
         transport=transport_for(config),
         clock=clock,
@@ -173,6 +183,21 @@ def build_card_reader(config: KioskConfig) -> CardReader | None:
         link_to(wanted.address), name="card", salt=salt_in(Path(config.data_dir))
     )
     return reader
+
+
+def build_body(config: KioskConfig) -> tuple[PresenceSensor | None, Backlight | None]:
+    """The presence sensor and the light as configured (not opened), where there are any. Raises
+    UnknownBackend.
+    """
+    presence: PresenceSensor | None = None
+    backlight: Backlight | None = None
+    if (sensor := config.presence) is not None:
+        presence = backend("presence", sensor.backend)(
+            sensor.pin, name="presence", hold_s=sensor.hold_s, active_high=sensor.active_high
+        )
+    if (lamp := config.backlight) is not None:
+        backlight = backend("backlight", lamp.backend)(lamp.pin, name="backlight")
+    return presence, backlight
 
 
 def transport_for(config: KioskConfig) -> MqttTransport:

@@ -10,6 +10,7 @@ from typing import Literal, NoReturn
 import msgspec
 
 from hal.registry import BACKENDS
+from kiosk.body_config import BacklightConfig, PresenceConfig, body_problems
 from kiosk.business_day import day_start
 from kiosk.places import check_places
 from kiosk.technician import is_hash
@@ -179,6 +180,8 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
     card_reader: CardReaderConfig | None = None
+    presence: PresenceConfig | None = None
+    backlight: BacklightConfig | None = None
     updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
     technician: TechnicianConfig | None = None
@@ -246,6 +249,8 @@ def _check(config: KioskConfig, path: Path) -> None:
     _check_services(config.services, refuse)
     _check_devices(config, refuse)
     _check_updates(config, refuse)
+    for key, problem in body_problems(config.presence, config.backlight):
+        refuse(key, problem)
 
 
 def _check_updates(config: KioskConfig, refuse: _Refuse) -> None:

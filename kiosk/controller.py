@@ -17,16 +17,19 @@ from pathlib import Path
 import structlog
 
 from hal.api import (
+    Backlight,
     CallerPad,
     CardReader,
     Health,
     HealthState,
     PadBus,
+    PresenceSensor,
     RatingPad,
     TicketPrinter,
 )
 from kiosk import flow
 from kiosk.asking import Asker
+from kiosk.body_config import BacklightConfig
 from kiosk.business_day import business_day, day_start
 from kiosk.callers import CallerKeeper
 from kiosk.cards import CardKeeper
@@ -36,6 +39,7 @@ from kiosk.desired import DesiredKeeper
 from kiosk.figures import Figures
 from kiosk.issuing import Issuer
 from kiosk.ledger import Ledger
+from kiosk.light import LightKeeper
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
 from kiosk.presenter import header, lets_nobody_join, present
@@ -93,6 +97,8 @@ class KioskController:
         callers: dict[int, CallerPad] | None = None,
         card_reader: CardReader | None = None,
         restart: Callable[[], None] = lambda: None,
+        presence: PresenceSensor | None = None,
+        backlight: Backlight | None = None,
     ) -> None:
         """``today`` gives the business date (ISO) where the calendar does not, as in a branch open
         overnight. ``restart`` ends the program so that it is started again.
@@ -193,6 +199,15 @@ class KioskController:
         )
         told = partial(self._device, "card", "card")
         self.cards = CardKeeper(card_reader, Path(config.data_dir), self.identify, told=told)
+        dimming = config.backlight or BacklightConfig(pin=0)
+        self.light = LightKeeper(
+            presence,
+            backlight,
+            dim_after_s=dimming.dim_after_min * 60,
+            dim_level=dimming.dim_level,
+            now_s=lambda: clock.mono_ms() / 1000,
+            told=lambda name, health: self._device(name, name, _known(health)),
+        )
         for counter, pad in pads.items():
             pad.on_health(partial(self._pad_changed, counter))
         self._buses = buses or {}
@@ -210,6 +225,7 @@ class KioskController:
         self.restorer.start()
         await self.callers.start()
         await self.cards.start()
+        await self.light.start()
         self.visits.recover()
         self._clock_watch.look()
         await self.outbox.start()
@@ -236,6 +252,7 @@ class KioskController:
             way_down.push_async_callback(self.restorer.stop)
             way_down.push_async_callback(self.callers.stop)
             way_down.push_async_callback(self.cards.stop)
+            way_down.push_async_callback(self.light.stop)
             printing = {task for task in self._tasks if task.get_name() == "print"}
             for task in self._tasks - printing:
                 task.cancel()
@@ -249,6 +266,7 @@ class KioskController:
 
     def tap(self, control: str, touch: str) -> None:
         """A control was touched; ``touch`` is unique for the touch."""
+        self.light.touched()
         if self._stopping or self.technician.takes(control, self.visit):
             return
         if control == CONTROL_REPRINT and not self._printer.able:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from sync import alerts as a, counter_commands as c, events as e, messages as m
+from sync import alerts as a, counter_commands as c, events as e, feedback as f, messages as m
 from sync.configuration import (
     Configuration,
     FirmwareBundle,
@@ -59,6 +59,14 @@ _AT_KIOSK: Sequence[_Told] = (
         counter=2, score_1to5=1, pad=msgspec.structs.replace(_PAD, seq=4))),
     (400_000, e.ClockJumped, None, e.ClockJumpedData(
         before_ms=BEGAN_MS + 400_000, after_ms=BEGAN_MS + 400_000 + 315_360_000_000)),
+    (410_000, f.AssistanceRequested, None, f.AssistanceData(place="home", request="t-9")),
+    (420_000, f.FeedbackGiven, _SECOND, f.ReasonData(
+        reason="waiting", channel="kiosk", request="t-10", counter=2)),
+    (430_000, f.SuggestionMade, None, f.SuggestionData(
+        topic="counters", direction="more", business_date=_DATE, request="t-11")),
+    (440_000, f.ComplaintOpened, None, f.ComplaintData(
+        number=f.complaint_number(_id(114)), topic="attitude", business_date=_DATE,
+        due_date=f.due_date(_DATE), request="t-12")),
 )  # fmt: skip
 
 _AT_BRANCH: Sequence[_Told] = (
@@ -100,6 +108,10 @@ _AT_BRANCH: Sequence[_Told] = (
     (1_995_000, a.AlertReopened, _FIRST, a.OfAlertData(
         alert=_id(219), breach=f"unhappy:{_id(109)}", key="h3", by="m-3")),
     (2_000_000, a.TicketReissued, _id(8), a.ReissuedData(key="h4", times=1, by="m-3")),
+    (2_010_000, f.ComplaintTaken, None, f.OfComplaintData(
+        complaint=_id(114), number=f.complaint_number(_id(114)), key="h5", by="m-3")),
+    (2_020_000, f.ComplaintAnswered, None, f.OfComplaintData(
+        complaint=_id(114), number=f.complaint_number(_id(114)), key="h6", by="m-3")),
 )  # fmt: skip
 
 

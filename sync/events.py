@@ -26,6 +26,7 @@ from sync.alerts import (
     TicketReissued,
 )
 from sync.envelope import VERSION as VERSION, Clk as Clk, Digest as Digest, Event as Event
+from sync.feedback import FeedbackEvent, FeedbackPayload
 
 # --- payloads ------------------------------------------------------------------------------
 
@@ -417,6 +418,7 @@ AnyEvent = (
     | AlertReopened
     | AlertTaken
     | TicketReissued
+    | FeedbackEvent
 )
 
 EVENT_TYPES: dict[str, type[Event]] = {
@@ -448,6 +450,7 @@ Payload = (
     | ClearedData
     | OfAlertData
     | ReissuedData
+    | FeedbackPayload
 )
 
 

@@ -67,6 +67,19 @@ from sync.events import (
     UnsolicitedData as UnsolicitedData,
     VoidedData as VoidedData,
 )
+from sync.feedback import (
+    AssistanceData as AssistanceData,
+    AssistanceRequested as AssistanceRequested,
+    ComplaintAnswered as ComplaintAnswered,
+    ComplaintData as ComplaintData,
+    ComplaintOpened as ComplaintOpened,
+    ComplaintTaken as ComplaintTaken,
+    FeedbackGiven as FeedbackGiven,
+    OfComplaintData as OfComplaintData,
+    ReasonData as ReasonData,
+    SuggestionData as SuggestionData,
+    SuggestionMade as SuggestionMade,
+)
 from sync.pad_messages import (
     ShowPad as ShowPad,
     TellerAnswer as TellerAnswer,

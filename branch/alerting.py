@@ -25,6 +25,7 @@ from branch.alert_book import (
 )
 from branch.alert_spool import AlertSpool
 from branch.errors import NotStored
+from branch.help_calls import HelpCalls
 from branch.ingest import NodeRow
 from branch.queue import Engine, QueueTicket
 from branch.standards import Standards
@@ -44,6 +45,7 @@ from sync.clock import Clock
 from sync.errors import BadMessage
 from sync.messages import (
     AnyEvent,
+    AssistanceRequested,
     DeviceChanged,
     Payload,
     RatingSubmitted,
@@ -77,6 +79,7 @@ class _Faults:
 
     devices: dict[tuple[str, str], AlertData] = field(default_factory=dict)
     no_slip: dict[str, tuple[str, int]] = field(default_factory=dict)  # ticket: node, since
+    calls: HelpCalls = field(default_factory=HelpCalls)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,9 @@ class Alerting:
                     )
                 else:
                     self._faults.devices.pop(device, None)
+            case AssistanceRequested():
+                ticket = self._engine.tickets.get(event.sub or "")
+                self._faults.calls.note(event, at, ticket, self.book)
             case TicketPrintFailed() if event.src != self._watched.node:
                 self._faults.no_slip[event.sub or ""] = (event.src, at)
             case TicketPrinted():
@@ -299,6 +305,7 @@ class Alerting:
         yield from self._faults.devices.values()
         yield from self._nodes(now_ms)
         yield from self._unhappy(now_ms)
+        yield from self._faults.calls.wanted(self.book, now_ms)
         waiting = [t for line in self._engine.lines.by_key.values() for t in line]
         for ticket in waiting:
             if ticket.segment == ASKS_FOR_A_PERSON:

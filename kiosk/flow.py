@@ -18,6 +18,14 @@
     TRIAGE     tapped back       HOME       timer idle
     TRIAGE     tapped person     ISSUING    Issue(the person's service, request)
     TRIAGE     timed out idle    WARNING    timer second
+    HOME       tapped feedback   FEEDBACK   timer idle; its sheets are in kiosk/feedback.py
+    ACCESS     tapped feedback   FEEDBACK   timer idle; the modes as they were
+    HOME, ACCESS tapped help     FEEDBACK   CallHelp, timer idle
+    HOME       pressed low       FEEDBACK   timer reason; only while nobody has touched anything
+    FEEDBACK   tapped            FEEDBACK   the sheet's; HOME goes on with the visit or ends it
+    FEEDBACK   timed out idle    WARNING    timer second
+    FEEDBACK   timed out ticket  HOME       -
+    FEEDBACK   timed out reason  HOME       -
     WARNING    timed out second  WARNING    timer second; after the last one HOME, all forgotten
     WARNING    tapped stay       as before  timer idle, as often as the visitor likes
     WARNING    tapped finish     HOME       all forgotten
@@ -35,6 +43,8 @@
     NO_SLIP    tapped reprint    PRINTING   PrintSlip, while the ticket may be printed again
     CLOSED     timed out retry   HOME       -
     any        language          same       (switches the language; timer idle where it runs)
+    any        an answer         same       the sheet's, where it is still waited for
+    any other  pressed low       same       (the screen is somebody else's)
     any other  identified        same       (a card read while a ticket is out is nobody's)
     any other  timed out         same       (it ran out while what stops it was on its way)
 
@@ -46,8 +56,11 @@ touch meets ISSUING and does nothing.
 
 from dataclasses import replace
 
+from kiosk import feedback
+from kiosk.feedback import HelpSaid, NotRegistered, ReceiptSaid, Registered
 from kiosk.taps import MACHINE_NOTICE, SERVICE_PREFIX, tapped
 from kiosk.visit import (
+    CHOOSING,
     Acknowledge,
     Declined,
     Effect,
@@ -56,6 +69,7 @@ from kiosk.visit import (
     Issue,
     Issued,
     Phase,
+    PressedLow,
     Printed,
     PrintFailed,
     PrintSlip,
@@ -72,6 +86,8 @@ from kiosk.visit import (
     first_visit,
     fresh,
     home,
+    sheet_ends,
+    talked,
 )
 
 __all__ = [
@@ -86,6 +102,7 @@ __all__ = [
     "Issue",
     "Issued",
     "Phase",
+    "PressedLow",
     "PrintFailed",
     "PrintSlip",
     "Printed",
@@ -115,6 +132,12 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
     match visit.phase, event:
         case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), Identified(segment)):
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
+        case _, PressedLow(press):
+            if replace(visit, notice="") != fresh(visit):
+                return visit, ()
+            return talked(visit, (feedback.pressed(press), ()))
+        case _, (HelpSaid() | Registered() | NotRegistered() | ReceiptSaid()):
+            return _answered(visit, event)
         case _, Identified():
             return visit, ()
         case Phase.ISSUING, Issued(ticket):
@@ -137,7 +160,9 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
         case Phase.HOME, Resumed(ticket, language):
             visit = replace(fresh(visit), phase=Phase.PRINTING, language=language)
             return replace(visit, ticket=ticket), (StopTimer(), PrintSlip(ticket))
-        case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), TimedOut(Timer.IDLE)):
+        case Phase.FEEDBACK, TimedOut(timer) if not sheet_ends(visit, timer):
+            return visit, ()
+        case _, TimedOut(Timer.IDLE) if visit.phase in CHOOSING:
             if replace(visit, notice="") == fresh(visit):
                 return fresh(visit), ()
             visit = replace(visit, behind=visit.phase, phase=Phase.WARNING, left_s=visit.whole_s)
@@ -148,9 +173,23 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             return replace(visit, left_s=visit.left_s - 1), (StartTimer(Timer.SECOND),)
         case (Phase.TICKET, TimedOut(Timer.TICKET)) | (Phase.CLOSED, TimedOut(Timer.RETRY)):
             return home(visit)
+        case Phase.FEEDBACK, TimedOut(Timer.TICKET | Timer.REASON):
+            return home(visit)
         case _, TimedOut():
             return visit, ()
     raise ImpossibleStep(f"{event} in {visit.phase}")
+
+
+def _answered(visit: Visit, answer: feedback.Answer) -> tuple[Visit, tuple[Effect, ...]]:
+    """The sheet's own step. Behind the warning it goes on, and the warning stays."""
+    if visit.talk is None:
+        return visit, ()
+    step = feedback.heard(visit.talk, answer)
+    if step == (visit.talk, ()):
+        return visit, ()
+    if visit.phase is Phase.FEEDBACK:
+        return talked(visit, step)
+    return replace(visit, talk=step[0]), step[1]
 
 
 def _is(visit: Visit, ticket_id: str) -> bool:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
+from kiosk.sheets import Known, sheet_view
 from kiosk.view import (
     AccessView,
     Document,
@@ -16,6 +17,7 @@ from kiosk.view import (
     OutOfServiceView,
     Printing,
     ServiceTile,
+    SheetView,
     TicketView,
     TriageView,
     View,
@@ -30,6 +32,7 @@ CLOSED_FULL = "closed.full"
 CLOSED_WORDS = {"closing": "closed.closing", "full": CLOSED_FULL, "closed": "closed.closed"}
 """Keys of the catalogue by what the branch says of joining; any other word is "open"."""
 SIMPLE_SERVICES = 2
+NOTHING_KNOWN = Known()
 WEEKDAYS_ZH = "一二三四五六日"
 WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -136,12 +139,14 @@ def present(
     printer_able: bool = False,
     full: Collection[str] = (),
     joining: Mapping[str, str] | None = None,
+    known: Known = NOTHING_KNOWN,
 ) -> View:
     """The view of the moment; ``waits`` by service letter, missing ones are unknown.
 
     ``printer_able``: a slip would come out now, as far as is known. ``full`` are the letters of
     services that have no number left today. ``joining`` is the branch's word on new tickets by
     service letter ("open", "closing", "full", "closed"); a service it does not name is open.
+    ``known`` is what the sheets of feedback say of the branch.
     """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
@@ -159,10 +164,13 @@ def present(
             staff_told=staff_told,
             full=full,
             joining=joining,
+            known=known,
         )
-        assert isinstance(behind, HomeView | AccessView | TriageView)
+        assert isinstance(behind, HomeView | AccessView | TriageView | SheetView)
         whole_s = visit.whole_s
         return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
+    if visit.phase is Phase.FEEDBACK and visit.talk is not None:
+        return sheet_view(visit.talk, visit.language, top, visit.modes, known)
     if visit.ticket is None or on_paper is None:
         tiles = [
             tile_of(service, waits, closed_because(service, full, joining or {}))

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from kiosk import feedback
 from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_ACKNOWLEDGE,
@@ -25,6 +26,7 @@ from kiosk.view import (
     PLAIN,
 )
 from kiosk.visit import (
+    CHOOSING,
     Acknowledge,
     Effect,
     Issue,
@@ -38,6 +40,8 @@ from kiosk.visit import (
     Visit,
     fresh,
     home,
+    sheet_timer,
+    talked,
 )
 
 SERVICE_PREFIX = "service."
@@ -50,8 +54,15 @@ def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     if control == CONTROL_LANGUAGE:
         languages = visit.languages
         language = languages[(languages.index(visit.language) + 1) % len(languages)]
-        idle = visit.phase in (Phase.HOME, Phase.ACCESS, Phase.TRIAGE)
-        return replace(visit, language=language), (StartTimer(Timer.IDLE),) if idle else ()
+        visit = replace(visit, language=language)
+        if visit.phase is Phase.FEEDBACK and visit.talk is not None:
+            return visit, sheet_timer(visit.talk)
+        return visit, (StartTimer(Timer.IDLE),) if visit.phase in CHOOSING else ()
+    if visit.phase in (Phase.HOME, Phase.ACCESS) and control in feedback.BEGINS:
+        return talked(visit, feedback.begun(control, event.touch))
+    if visit.phase is Phase.FEEDBACK and visit.talk is not None:
+        step = feedback.tapped(visit.talk, control, event.touch)
+        return (visit, ()) if step == (visit.talk, ()) else talked(visit, step)
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
         service = control.removeprefix(SERVICE_PREFIX)
         # Simple mode has no steps between: somebody at the counter asks for the documents.

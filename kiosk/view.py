@@ -27,6 +27,14 @@ class Screen(StrEnum):
     NO_SLIP = "no_slip"
     OUT_OF_SERVICE = "out_of_service"
     TECHNICIAN = "technician"
+    FEEDBACK = "feedback"
+    HELP = "help"
+    SUGGESTION = "suggestion"
+    COMPLAINT = "complaint"
+    COMMITMENTS = "commitments"
+    RECEIPT = "receipt"
+    REASON = "reason"
+    THANKS = "thanks"
 
 
 class Printing(StrEnum):
@@ -191,12 +199,53 @@ class TriageView:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """A text of the catalogue: its key, and its placeholders' values. ``strong``: set larger."""
+
+    key: str
+    values: tuple[tuple[str, str | int], ...] = ()
+    strong: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One thing to press on a sheet; ``icon`` "" draws none."""
+
+    control: str
+    key: str
+    icon: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetView:
+    """A sheet of feedback: a title, lines to read, a short list, and the way out.
+
+    ``plate`` is a number shown large, "" for none. ``person`` is the key of the button that calls
+    somebody, "" where there is none. ``switch``: the language can be changed here, for who has not
+    seen the first screen.
+    """
+
+    language: str
+    header: Header
+    screen: Screen
+    title: Said
+    lines: tuple[Said, ...] = ()
+    options: tuple[Option, ...] = ()
+    leave: Option | None = None  # None while there is something to wait for
+    icon: str = ""
+    plate: str = ""
+    person: str = ""
+    switch: bool = False
+    modes: Modes = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
 class IdleView:
     """ "Still there?" over the screen that waits: it counts down, one tap keeps everything."""
 
     language: str
     header: Header
-    behind: HomeView | AccessView | TriageView
+    behind: HomeView | AccessView | TriageView | SheetView
     left_s: int
     whole_s: int
     modes: Modes = PLAIN
@@ -237,6 +286,7 @@ View = (
     HomeView
     | AccessView
     | TriageView
+    | SheetView
     | IdleView
     | TicketView
     | NoSlipView
@@ -267,5 +317,12 @@ CONTROL_STAY = "stay"
 CONTROL_FINISH = "finish"
 CONTROL_TECHNICIAN = "technician"
 """The hidden gesture; the menu's own controls begin with it (kiosk/technician.py)."""
+CONTROL_HELP = "help"
+CONTROL_SUGGESTION = "suggestion"
+CONTROL_COMPLAINT = "complaint"
+CONTROL_COMMITMENTS = "commitments"
+CONTROL_SKIP = "skip"
+REASON_PREFIX = "why."
+SUGGESTION_PREFIX = "suggest."
 CONTROL_ANYWHERE = "anywhere"
 """A touch that meets no control: on the ticket screen the next visitor's touch clears it."""

@@ -1,8 +1,9 @@
 """A visit at the kiosk as values: where it is, what can happen to it, what it asks for. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
+from kiosk import feedback
 from kiosk.view import LANGUAGES, PLAIN, Modes
 
 WARNING_S, WARNING_SIMPLE_S = 20, 60
@@ -15,6 +16,7 @@ class Phase(Enum):
     HOME = "home"
     ACCESS = "access"
     TRIAGE = "triage"
+    FEEDBACK = "feedback"
     WARNING = "warning"
     ISSUING = "issuing"
     PRINTING = "printing"
@@ -32,6 +34,11 @@ class Timer(Enum):
     SECOND = "second"
     TICKET = "ticket"
     RETRY = "retry"
+    REASON = "reason"
+
+
+CHOOSING = (Phase.HOME, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK)
+"""Where nobody who stands there has been asked for anything yet: the warning may come up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,7 @@ class Visit:
     service: str = ""
     notice: str = ""
     languages: tuple[str, ...] = LANGUAGES
+    talk: feedback.Talk | None = None
 
     @property
     def whole_s(self) -> int:
@@ -158,6 +166,13 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class PressedLow:
+    """A visitor at a counter pressed one of the two lowest keys of a pad of this kiosk."""
+
+    press: feedback.LowPress
+
+
+@dataclass(frozen=True, slots=True)
 class TimedOut:
     """A timer ran out."""
 
@@ -175,6 +190,8 @@ Event = (
     | Reshown
     | Resumed
     | TimedOut
+    | PressedLow
+    | feedback.Answer
 )
 
 # --- effects -------------------------------------------------------------------------------
@@ -215,7 +232,7 @@ class StopTimer:
     """Stop whatever timer runs."""
 
 
-Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer
+Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer | feedback.Effect
 
 
 def first_visit(
@@ -246,3 +263,35 @@ def fresh(visit: Visit) -> Visit:
 def home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
     """The visit is over."""
     return fresh(visit), (StopTimer(),)
+
+
+_SHEET_TIMERS = {
+    feedback.Sheet.REASON: Timer.REASON,
+    feedback.Sheet.THANKS: Timer.TICKET,
+    feedback.Sheet.RECEIPT: Timer.TICKET,
+}
+
+
+def sheet_timer(talk: feedback.Talk) -> tuple[Effect, ...]:
+    """What times a sheet: a receipt that does not come out stays until it is acknowledged."""
+    if talk.sheet is feedback.Sheet.RECEIPT and talk.receipt is not feedback.Receipt.PRINTED:
+        return (StopTimer(),)
+    return (StartTimer(_SHEET_TIMERS.get(talk.sheet, Timer.IDLE)),)
+
+
+def sheet_ends(visit: Visit, timer: Timer) -> bool:
+    """Whether this is the timer of the open sheet."""
+    return visit.talk is not None and StartTimer(timer) in sheet_timer(visit.talk)
+
+
+def talked(visit: Visit, step: feedback.Step) -> tuple[Visit, tuple[Effect, ...]]:
+    """The visit after a step of its feedback."""
+    talk, effects = step
+    if talk == feedback.END:
+        after, stop = home(visit)
+        return after, (*effects, *stop)
+    if talk == feedback.HOME:
+        after = replace(visit, phase=Phase.HOME, talk=None)
+        return after, (*effects, StartTimer(Timer.IDLE))
+    after = replace(visit, phase=Phase.FEEDBACK, talk=talk, notice="")
+    return after, (*effects, *sheet_timer(talk))

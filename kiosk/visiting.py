@@ -11,6 +11,7 @@ from kiosk.asking import Asker
 from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
 from kiosk.config import KioskConfig
+from kiosk.feedback_desk import FeedbackDesk
 from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.presenter import OnPaper, letters_with_steps, person_letter
@@ -70,6 +71,9 @@ class VisitRunner:
             config.screen.language, person_letter(config), letters_with_steps(config), available()
         )
         self.on_paper: OnPaper | None = None
+        self._feedback = FeedbackDesk(
+            journal=journal, outbox=outbox, clock=clock, answer=self.dispatch, spawn=spawn
+        )
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
 
@@ -99,6 +103,9 @@ class VisitRunner:
                         self._start_timer(timer)
                     case flow.StopTimer():
                         self._stop_timer()
+                    case _:
+                        answer = self._feedback.perform(effect)
+                        waiting.extend([answer] if answer else [])
         if self.visit.ticket is None:
             self.on_paper = None
         self._changed()

@@ -153,6 +153,10 @@ class Outbox:
         """Journalled events that the server has not confirmed."""
         return self._journal.top_seq - self._session.cursor
 
+    def has_reached(self, epoch: int, seq: int) -> bool:
+        """Whether the server has committed this event of ours."""
+        return self._journal.epoch == epoch and self._session.cursor >= seq
+
     @property
     def alerts(self) -> tuple[str, ...]:
         """What staff must know now, as codes."""

@@ -228,10 +228,13 @@ def _note(line: AlertLine, words: Words, names: Callable[[str], str]) -> str:
     about = line.about
     key = f"alert.{about.kind}"
     key += f".{about.score_1to5}" if about.kind == "unhappy" else ".note"
+    if about.kind == "help" and about.detail:  # pressed at the kiosk, no ticket was taken
+        key = f"alert.help.{about.detail if about.detail in ('home', 'reason') else 'feedback'}"
     took_ms = line.age_ms + about.limit_ms
     return words(
         key,
         service=names(about.service),
+        counter=about.counter,
         number=about.number,
         place=_subject(about, words)[1],
         n=about.people,

@@ -46,6 +46,12 @@ _TEXTS = {
     "alert.unhappy.2": ("{number}，不满意", "{number}, unhappy"),
     "alert.help": ("{node}，请人工", "{node}: a person, please"),
     "alert.help.note": ("{number}，{service}", "{number}, {service}"),
+    "alert.help.home": ("按了求助", "Help was pressed"),
+    "alert.help.feedback": ("在意见建议页按了求助", "Help was pressed on the feedback screen"),
+    "alert.help.reason": (
+        "评了 {counter} 号窗口，想当面说 {number}",
+        "rated counter {counter}, wants to talk {number}",
+    ),
     "alert.no_slip": ("{node}，没拿到小票", "{node}: no slip"),
     "alert.no_slip.note": ("{number}，号有效", "{number}, the number is valid"),
     "alert.device": ("{subject}：{fault}", "{subject}: {fault}"),

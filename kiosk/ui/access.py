@@ -25,6 +25,7 @@ from kiosk.ui.tokens import (
 )
 from kiosk.view import (
     CONTROL_CONTRAST,
+    CONTROL_FEEDBACK,
     CONTROL_GO,
     CONTROL_LOW,
     CONTROL_PERSON,
@@ -179,6 +180,7 @@ class AccessPage(Page):
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._header = HeaderBand(self)
+        self._feedback: PushButton | None = None
         if self.large:
             self._title = self.add_lines(Style(88, True), MARGIN, 302, 100, WIDTH)
             self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375, WIDTH)
@@ -195,10 +197,14 @@ class AccessPage(Page):
                 self.add_control(ModeSwitch(kit, name, (MARGIN_SMALL + 412 * n, 404, 392, 180)))
                 for n, name in enumerate(SWITCHES)
             ]
-            person, go = (MARGIN_SMALL, 608, 700, 160), (748, 608, 500, 160)
+            # Its first screen has no room for feedback.
+            person, go = (MARGIN_SMALL, 608, 400, 160), (804, 608, 444, 160)
+            feedback: Box = (448, 608, 340, 160)
+            self._feedback = PushButton(kit, CONTROL_FEEDBACK, feedback, SECONDARY, px=60)
         px = 60 if self.large else 62
+        icon = "staff" if self.large else ""
         self._person = PushButton(
-            kit, CONTROL_PERSON, person, SECONDARY, px=px, icon="staff", icon_px=72
+            kit, CONTROL_PERSON, person, SECONDARY, px=px, icon=icon, icon_px=72
         )
         self._person_at = person
         self._go = PushButton(
@@ -211,6 +217,8 @@ class AccessPage(Page):
             icon_px=84 if self.large else 64,
         )
         self.add_widget(self._person)
+        if self._feedback is not None and CONTROL_FEEDBACK in kit.served:
+            self.add_widget(self._feedback)
         self.add_widget(self._go)
 
     def update(self, view: AccessView) -> None:
@@ -234,10 +242,12 @@ class AccessPage(Page):
             )
             switch.show(name, state, spoken, is_on=is_on)
         if view.person and self._person.parent is None:
-            self.add_widget(self._person, index=1)
+            self.add_widget(self._person, index=self.children.index(self._switches[-1]))
         elif not view.person and self._person.parent is not None:
             self.remove_widget(self._person)
-        self._person.write(self.say("person"))
+        self._person.write(self.say("person" if self.large else "simple.person"))
+        if self._feedback is not None:
+            self._feedback.write(self.say("feedback"))
         self._go.write(self.say("access.go"))
 
 

@@ -6,7 +6,6 @@ from kiosk.ui import WindowError
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import (
-    GAP,
     HEADER,
     HEADER_SMALL,
     MARGIN,
@@ -20,14 +19,33 @@ from kiosk.ui.text import Style
 from kiosk.ui.tiles import PersonButton, ServiceButton
 from kiosk.ui.tokens import MUTED, NOTICE, ON_NOTICE
 from kiosk.ui.waits import NOBODY, WaitWords, wait_words
-from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_LANGUAGE, HomeView, ServiceTile
+from kiosk.view import (
+    CONTROL_ACCESS,
+    CONTROL_FEEDBACK,
+    CONTROL_HELP,
+    CONTROL_LANGUAGE,
+    HomeView,
+    ServiceTile,
+)
 
 MOST_SERVICES = 4
 BAND = 148
 BAND_SMALL = 80
 GAP_SMALL = 16
-_ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech"}
-_KEYS = {CONTROL_LANGUAGE: "lang.name", CONTROL_ACCESS: "access", CONTROL_FEEDBACK: "feedback"}
+_ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech", CONTROL_HELP: "bell"}
+_KEYS = {
+    CONTROL_LANGUAGE: "lang.name",
+    CONTROL_ACCESS: "access",
+    CONTROL_FEEDBACK: "feedback",
+    CONTROL_HELP: "help",
+}
+_SHARES = {
+    CONTROL_LANGUAGE: 0.88,
+    CONTROL_ACCESS: 1.02,
+    CONTROL_FEEDBACK: 1.25,
+    CONTROL_HELP: 0.85,
+}
+"""Of the row's width on the large kiosk."""
 
 
 def notice_icon(view: HomeView) -> str:
@@ -107,8 +125,8 @@ class HomePage(Page):
     def _bottom_places(self) -> list[tuple[str, Box]]:
         """What this release serves shares the row; feedback has no room on the small kiosk."""
         if self.large:
-            wanted = [CONTROL_LANGUAGE, CONTROL_ACCESS, CONTROL_FEEDBACK]
-            left, width, gap = MARGIN, WIDTH, GAP
+            wanted = [CONTROL_LANGUAGE, CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP]
+            left, width, gap = float(MARGIN), WIDTH, GAP_SMALL
             top, height = 1744.0, 128.0
         else:
             wanted = [CONTROL_LANGUAGE, CONTROL_ACCESS]
@@ -117,15 +135,21 @@ class HomePage(Page):
         ids = [name for name in wanted if name in self.kit.served]
         if not self.large and len(ids) == len(wanted):
             return [(ids[0], (left, top, 264, height)), (ids[1], (left + 280, top, 320, height))]
-        each = (width - gap * (len(ids) - 1)) / max(len(ids), 1)
-        return [(name, (left + n * (each + gap), top, each, height)) for n, name in enumerate(ids)]
+        shares = [_SHARES[name] if self.large else 1.0 for name in ids]
+        each = (width - gap * (len(ids) - 1)) / max(sum(shares), 1.0)
+        found: list[tuple[str, Box]] = []
+        for name, share in zip(ids, shares, strict=True):
+            found.append((name, (left, top, each * share, height)))
+            left += each * share + gap
+        return found
 
     def _bottom_button(self, control_id: str, box: Box) -> PushButton:
         px = 48 if self.large and control_id in _ICONS else 56 if self.large else 60
-        icon, icon_px = _ICONS.get(control_id, ""), 56 if self.large else 72
+        icon, icon_px = _ICONS.get(control_id, ""), 48 if self.large else 72
+        gap = 10 if self.large else 20
         look = SECONDARY
         return self.add_control(
-            PushButton(self.kit, control_id, box, look, px=px, icon=icon, icon_px=icon_px, gap=20)
+            PushButton(self.kit, control_id, box, look, px=px, icon=icon, icon_px=icon_px, gap=gap)
         )
 
     def update(self, view: HomeView) -> None:

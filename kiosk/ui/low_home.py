@@ -13,6 +13,7 @@ from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_STUB, RULE, STUB
 from kiosk.ui.waits import wait_words
 from kiosk.view import (
     CONTROL_EXIT,
+    CONTROL_HELP,
     CONTROL_LANGUAGE,
     CONTROL_LISTEN,
     HomeView,
@@ -20,8 +21,13 @@ from kiosk.view import (
 )
 
 GAP_SMALL = 16
-_KEYS = {CONTROL_LANGUAGE: "lang.name", CONTROL_LISTEN: "listen", CONTROL_EXIT: "low.exit"}
-_ICONS = {CONTROL_LISTEN: "sound", CONTROL_EXIT: "cross"}
+_KEYS = {
+    CONTROL_LANGUAGE: "lang.name",
+    CONTROL_LISTEN: "listen",
+    CONTROL_EXIT: "low.exit",
+    CONTROL_HELP: "help",
+}
+_ICONS = {CONTROL_LISTEN: "sound", CONTROL_EXIT: "cross", CONTROL_HELP: "bell"}
 
 
 class Row:
@@ -113,6 +119,14 @@ class LowHomePage(Page):
             icon_px=96 if self.large else 72,
         )
         self._bottom = self._add_bottom()
+        if not self.large and CONTROL_HELP in kit.served:
+            box: Box = (MARGIN_SMALL + 252 * MOST_SERVICES, 412, 208, 168)
+            self._bottom.append(self._help(box))
+
+    def _help(self, box: Box) -> PushButton:
+        button = PushButton(self.kit, CONTROL_HELP, box, SECONDARY, px=60)
+        self.add_widget(button, index=self.children.index(self._persons) + 1)
+        return button
 
     def _boxes(self) -> list[Box]:
         if self.large:
@@ -121,7 +135,9 @@ class LowHomePage(Page):
                 for row in range(2)
                 for column in range(2)
             ]
-        return [(MARGIN_SMALL + 308 * n, 412, 292, 168) for n in range(MOST_SERVICES)]
+        if CONTROL_HELP not in self.kit.served:
+            return [(MARGIN_SMALL + 308 * n, 412, 292, 168) for n in range(MOST_SERVICES)]
+        return [(MARGIN_SMALL + 252 * n, 412, 236, 168) for n in range(MOST_SERVICES)]
 
     def _tile(self, box: Box) -> ChoiceTile:
         if self.large:
@@ -130,7 +146,11 @@ class LowHomePage(Page):
 
     def _add_bottom(self) -> list[PushButton]:
         wanted = [CONTROL_LANGUAGE, CONTROL_LISTEN, CONTROL_EXIT]
-        ids = [name for name in wanted if name != CONTROL_LISTEN or name in self.kit.served]
+        if self.large:
+            wanted.append(CONTROL_HELP)  # the small one has it above, where there is room
+        ids = [
+            name for name in wanted if name in (CONTROL_LANGUAGE, CONTROL_EXIT, *self.kit.served)
+        ]
         left, top, width, height, gap = (
             (MARGIN, 1708.0, WIDTH, 140.0, GAP)
             if self.large
@@ -145,7 +165,7 @@ class LowHomePage(Page):
                     (left + n * (each + gap), top, each, height),
                     SECONDARY,
                     px=56 if self.large else 60,
-                    icon=_ICONS.get(name, "") if self.large or len(ids) < 3 else "",
+                    icon=_ICONS.get(name, "") if len(ids) < (4 if self.large else 3) else "",
                     icon_px=52,
                     gap=20,
                 )

@@ -11,6 +11,7 @@ from kiosk.view import (
     IdleView,
     NoSlipView,
     OutOfServiceView,
+    SheetView,
     TechnicianView,
     TicketView,
     TriageView,
@@ -72,6 +73,12 @@ def _no_slip(kit: Kit) -> Page:
     return NoSlipPage(kit)
 
 
+def _sheet(kit: Kit) -> Page:
+    from kiosk.ui.sheet import SheetPage
+
+    return SheetPage(kit)
+
+
 def _out_of_service(kit: Kit) -> Page:
     from kiosk.ui.out_of_service import OutOfServicePage
 
@@ -96,6 +103,7 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "out of service": _out_of_service,
     "access": _access,
     "triage": _triage,
+    "sheet": _sheet,
     "idle": _idle,
     "simple home": _simple_home,
     "low home": _low_home,
@@ -120,6 +128,8 @@ def page_name(view: View) -> str:
             return "access"
         case TriageView():
             return "triage"
+        case SheetView():
+            return "sheet"
         case IdleView():
             return "idle"
         case HomeView():

@@ -14,6 +14,7 @@ from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_EVERYTHING,
     CONTROL_EXIT,
+    CONTROL_HELP,
     CONTROL_LANGUAGE,
     CONTROL_LISTEN,
     HomeView,
@@ -27,12 +28,14 @@ _KEYS = {
     CONTROL_LISTEN: "listen",
     CONTROL_EXIT: "low.exit",
     CONTROL_ACCESS: "access",
+    CONTROL_HELP: "help",
 }
 _SHARES = {
     CONTROL_EVERYTHING: 1.5,
     CONTROL_LANGUAGE: 1.1,
     CONTROL_LISTEN: 1.1,
     CONTROL_EXIT: 0.9,
+    CONTROL_HELP: 0.8,
 }
 """Of the last row's width: "all services" is the longest of them in every language."""
 
@@ -76,16 +79,24 @@ class SimpleHomePage(Page):
             more_px=(60 if self.large else 0),
             icon_px=(120 if self.large else 0 if self._low else 80),
         )
-        self._row = self._add_row(row)
+        self._row = [*self._add_help(), *self._add_row(row)]
+
+    def _add_help(self) -> list[PushButton]:
+        """Above the last row on the large kiosk; the small one has it in that row."""
+        if not self.large or CONTROL_HELP not in self.kit.served:
+            return []
+        box: Box = (MARGIN, 1552, WIDTH, 144)
+        button = PushButton(self.kit, CONTROL_HELP, box, SECONDARY, px=72, icon="bell", icon_px=84)
+        return [self.add_control(button)]
 
     def _boxes(self) -> tuple[list[Box], Box, Box]:
         """Of the services, of the person and of the whole last row."""
         if self.large and self._low:
-            tiles: list[Box] = [(MARGIN + 504 * n, 976, 480, 320) for n in range(SERVICES)]
-            return tiles, (MARGIN, 1320, WIDTH, 320), (MARGIN, 1700, WIDTH, 152)
+            tiles: list[Box] = [(MARGIN + 504 * n, 976, 480, 264) for n in range(SERVICES)]
+            return tiles, (MARGIN, 1264, WIDTH, 264), (MARGIN, 1720, WIDTH, 144)
         if self.large:
-            tiles = [(MARGIN, 500 + 396 * n, WIDTH, 368) for n in range(SERVICES)]
-            return tiles, (MARGIN, 1292, WIDTH, 368), (MARGIN, 1712, WIDTH, 160)
+            tiles = [(MARGIN, 492 + 352 * n, WIDTH, 328) for n in range(SERVICES)]
+            return tiles, (MARGIN, 1196, WIDTH, 328), (MARGIN, 1728, WIDTH, 144)
         if self._low:
             tiles = [(MARGIN_SMALL + 396 * n, 412, 380, 172) for n in range(SERVICES)]
             return tiles, (824, 412, 424, 172), (MARGIN_SMALL, 604, WIDTH_SMALL, 164)
@@ -94,7 +105,10 @@ class SimpleHomePage(Page):
 
     def _add_row(self, box: Box) -> list[PushButton]:
         wanted = [CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_LISTEN, CONTROL_EXIT]
-        ids = [name for name in wanted if name != CONTROL_LISTEN or name in self.kit.served]
+        if not self.large:
+            wanted.append(CONTROL_HELP)
+        offered = self.kit.served | {CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_EXIT}
+        ids = [name for name in wanted if name in offered]
         x, y, width, height = box
         gap = GAP if self.large else GAP_SMALL
         shares = [_SHARES[name] for name in ids]
@@ -136,7 +150,8 @@ class SimpleHomePage(Page):
         if persons:
             self._person.show(persons[0], view.language, self.say("simple.person"), promise)
         for button in self._row:
-            button.write(self.say(_KEYS[button.control_id]))
+            wide = self.large and button.control_id == CONTROL_HELP
+            button.write(self.say("help.call" if wide else _KEYS[button.control_id]))
 
     def _write_hint(self, view: HomeView) -> None:
         notice = view.notice or ("" if view.online else "offline.title")

@@ -10,10 +10,10 @@ from kiosk.catalogue import Catalogue
 from kiosk.ui import WindowError, environment, fonts
 from kiosk.ui.tokens import DAY, Metrics, Palette
 from kiosk.ui.touch import TouchGuard
-from kiosk.view import CONTROL_ACCESS, CONTROL_NO_SLIP, View
+from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP, CONTROL_NO_SLIP, View
 
 # Controls that are always answered. "Done", the acknowledgement and the services are, too.
-SERVED = frozenset({"language", CONTROL_ACCESS, CONTROL_NO_SLIP})
+SERVED = frozenset({"language", CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP, CONTROL_NO_SLIP})
 
 _one_in_a_process = False
 

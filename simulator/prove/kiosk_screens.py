@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kiosk.feedback import LowPress, Receipt, Sheet, Talk, Told
+from kiosk.sheets import Known, Promise, sheet_view
 from kiosk.view import (
     PLAIN,
     AccessView,
@@ -264,6 +266,41 @@ def technician(language: str) -> dict[str, View]:
     return dict(shown)
 
 
+PRESS = LowPress("id-1", "A034", 1, 2)
+NAMELESS = LowPress("id-1", "", 12, 1)
+KNOWN = Known(
+    "400-000-0000",
+    (
+        *(Promise(Words(tile.name), 30, 128, 118) for tile in TILES[:3]),
+        Promise(Words(TILES[3].name), 30),
+    ),
+)
+_RECEIPT = Talk(Sheet.RECEIPT, number="4071-5523", due_date="2026-12-08")
+SHEETS = {
+    "feedback": Talk(Sheet.MENU),
+    "suggestion": Talk(Sheet.SUGGESTION),
+    "complaint": Talk(Sheet.COMPLAINT),
+    "commitments": Talk(Sheet.COMMITMENTS),
+    "help": Talk(Sheet.HELP),
+    "help-reached": Talk(Sheet.HELP, told=Told.REACHED),
+    "help-unreached": Talk(Sheet.HELP, told=Told.UNREACHED),
+    "receipt-waits": Talk(Sheet.RECEIPT),
+    "receipt": replace(_RECEIPT, receipt=Receipt.PRINTED),
+    "receipt-printing": replace(_RECEIPT, receipt=Receipt.PRINTING),
+    "receipt-failed": replace(_RECEIPT, receipt=Receipt.FAILED),
+    "reason": Talk(Sheet.REASON, press=PRESS),
+    "reason-nameless": Talk(Sheet.REASON, press=NAMELESS),
+    "thanks": Talk(Sheet.THANKS),
+}
+
+
+def sheets(language: str, modes: Modes = PLAIN) -> dict[str, View]:
+    """Every sheet of feedback."""
+    return {
+        name: sheet_view(talk, language, HEADER, modes, KNOWN) for name, talk in SHEETS.items()
+    }
+
+
 def in_modes(language: str, modes: Modes) -> dict[str, View]:
     """The gallery as ``modes`` draw it: simple mode has a first screen of its own."""
     shown = {name: replace(view, modes=modes) for name, view in gallery(language).items()}
@@ -285,6 +322,7 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
         shown["triage-closed"] = replace(triage(language, modes), service=closed)
         unknown = _unknown(TILES[1])
         shown["triage-machine"] = replace(triage(language, modes, documents=()), service=unknown)
+    shown |= sheets(language, modes)
     home_view = shown["home"]
     assert isinstance(home_view, HomeView)
     for left_s in (20, 1):

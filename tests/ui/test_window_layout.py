@@ -43,10 +43,8 @@ def test_only_what_is_served_is_drawn(kiosk, request):
     drawn = set()
     for view in views.gallery("en").values():
         drawn |= {control["id"] for control in kiosk.show(view)["controls"]}
-    optional = {"feedback", "listen", "person"}
-    served.discard("access")  # it is always there
-    if kiosk.size == views.SMALL[0]:
-        served -= {"feedback"}  # it moves into the accessibility sheet there
+    optional = {"listen", "person"}
+    served -= {"access", "feedback"}  # they are always there
     assert drawn & optional == served
     assert {
         "service.A",

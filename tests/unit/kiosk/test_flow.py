@@ -7,6 +7,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from kiosk import view
+from kiosk.feedback import (
+    CallHelp,
+    Complain,
+    HelpSaid,
+    LowPress,
+    NotRegistered,
+    PrintReceipt,
+    Receipt,
+    ReceiptSaid,
+    Registered,
+    Sheet,
+    Talk,
+)
 from kiosk.flow import (
     Acknowledge,
     Declined,
@@ -17,6 +30,7 @@ from kiosk.flow import (
     Issue,
     Issued,
     Phase,
+    PressedLow,
     Printed,
     PrintFailed,
     PrintSlip,
@@ -41,6 +55,7 @@ VISITS = {
     Phase.HOME: HOME,
     Phase.ACCESS: Visit(Phase.ACCESS, "en", "zh_CN", person="P"),
     Phase.TRIAGE: Visit(Phase.TRIAGE, "en", "zh_CN", person="P", service="B"),
+    Phase.FEEDBACK: Visit(Phase.FEEDBACK, "en", "zh_CN", talk=Talk(Sheet.MENU)),
     Phase.WARNING: Visit(Phase.WARNING, "en", "zh_CN", behind=Phase.ACCESS, left_s=20),
     Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
@@ -54,10 +69,17 @@ CONTROLS = (
     view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, view.CONTROL_SIMPLE,
     view.CONTROL_LOW, view.CONTROL_CONTRAST, view.CONTROL_GO, view.CONTROL_EVERYTHING,
     view.CONTROL_BACK, view.CONTROL_COUNTER, view.CONTROL_MACHINE, view.CONTROL_EXIT,
-    view.CONTROL_STAY, view.CONTROL_FINISH, "",
+    view.CONTROL_STAY, view.CONTROL_FINISH, view.CONTROL_HELP, view.CONTROL_COMPLAINT,
+    view.CONTROL_SUGGESTION, view.CONTROL_COMMITMENTS, view.CONTROL_SKIP, "why.fees",
+    "suggest.seats", "",
 )  # fmt: skip
 TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
 IDLE = (StartTimer(Timer.IDLE),)
+PRESS = LowPress("id-7", "A007", 2, 1)
+ANSWERS: tuple[Event, ...] = (
+    HelpSaid("t2", True), Registered("t2", "4071-5523", "2026-12-08"), NotRegistered("t2"),
+    ReceiptSaid("4071-5523", True), PressedLow(PRESS),
+)  # fmt: skip
 TIME_OUTS = tuple(TimedOut(timer) for timer in Timer)
 NEWS: tuple[Event, ...] = (
     Issued(TICKET), Declined("repeated"), Refused("storage_full"), Printed("id-1"),
@@ -96,6 +118,18 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.TRIAGE, Tapped("machine", "t2")): (Phase.HOME, IDLE),
     (Phase.TRIAGE, Tapped("back", "t2")): (Phase.HOME, IDLE),
     (Phase.TRIAGE, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
+    (Phase.HOME, Tapped("feedback", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.HOME, Tapped("help", "t2")): (Phase.FEEDBACK, (CallHelp("home", "t2"), *IDLE)),
+    (Phase.HOME, PressedLow(PRESS)): (Phase.FEEDBACK, (StartTimer(Timer.REASON),)),
+    (Phase.ACCESS, Tapped("feedback", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.ACCESS, Tapped("help", "t2")): (Phase.FEEDBACK, (CallHelp("home", "t2"), *IDLE)),
+    (Phase.FEEDBACK, Tapped("language", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.FEEDBACK, Tapped("help", "t2")): (Phase.FEEDBACK, (CallHelp("menu", "t2"), *IDLE)),
+    (Phase.FEEDBACK, Tapped("complaint", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.FEEDBACK, Tapped("suggestion", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.FEEDBACK, Tapped("commitments", "t2")): (Phase.FEEDBACK, IDLE),
+    (Phase.FEEDBACK, Tapped("back", "t2")): (Phase.HOME, IDLE),
+    (Phase.FEEDBACK, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.WARNING, TimedOut(Timer.SECOND)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.WARNING, Tapped("stay", "t2")): (Phase.ACCESS, IDLE),
     (Phase.WARNING, Tapped("finish", "t2")): (Phase.HOME, (StopTimer(),)),
@@ -121,7 +155,7 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
 
 @pytest.mark.parametrize(
     ("phase", "event"),
-    list(itertools.product(Phase, (*TAPS, Identified("vip"), *TIME_OUTS, *NEWS))),
+    list(itertools.product(Phase, (*TAPS, Identified("vip"), *TIME_OUTS, *NEWS, *ANSWERS))),
     ids=str,
 )
 def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
@@ -130,7 +164,7 @@ def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
     if expected is not None:
         after, effects = step(visit, event)
         assert (after.phase, effects) == expected
-        deciding = (Phase.HOME, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE)
+        deciding = (Phase.HOME, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK)
         if after.phase is Phase.HOME and phase not in deciding:
             assert after == HOME
     elif event in NEWS:
@@ -284,6 +318,50 @@ def test_simple_mode_has_no_step_between() -> None:
     assert effects[-1] == Issue("B", "t1", "")
 
 
+def test_feedback_keeps_the_visit_until_something_was_said() -> None:
+    home = taps(first_visit("zh_CN", "P"), "access", "access.low", "access.go", "language")
+    assert taps(home, "feedback", "suggestion", "back", "back") == home
+    assert taps(home, "help", "done") == home
+    assert taps(home, "feedback", "suggestion", "suggest.seats", "done") == first_visit(
+        "zh_CN", "P"
+    )
+
+
+def test_a_receipt_without_paper_is_not_forgotten() -> None:
+    visit, effects = step(taps(HOME, "feedback", "complaint"), Tapped("why.fees", "t9"))
+    assert effects == (Complain("fees", "t9"), StopTimer())
+    visit, effects = step(visit, Registered("t9", "4071-5523", "2026-12-08"))
+    assert effects == (PrintReceipt("4071-5523", "2026-12-08"), StopTimer())
+    failed, effects = step(visit, ReceiptSaid("4071-5523", False))
+    assert effects == (StopTimer(),)
+    assert all(step(failed, TimedOut(timer)) == (failed, ()) for timer in Timer)
+    assert taps(failed, "acknowledge") == HOME
+    printed, effects = step(visit, ReceiptSaid("4071-5523", True))
+    assert effects == (StartTimer(Timer.TICKET),)
+    assert step(printed, TimedOut(Timer.TICKET)) == (HOME, (StopTimer(),))
+
+
+def test_a_low_press_asks_only_on_a_screen_that_nobody_uses() -> None:
+    used = taps(HOME, "language")
+    assert step(used, PressedLow(PRESS)) == (used, ())
+    noticed = taps(first_visit("zh_CN", "P", frozenset("B")), "service.B", "machine")
+    asked, _ = step(noticed, PressedLow(PRESS))
+    assert asked.talk == Talk(Sheet.REASON, press=PRESS)
+    assert asked.notice == ""
+    assert step(asked, TimedOut(Timer.REASON))[0].phase is Phase.HOME
+    assert step(asked, TimedOut(Timer.TICKET)) == (asked, ())
+    switched, effects = step(asked, Tapped("language", "t1"))
+    assert (switched.language, effects) == ("en", (StartTimer(Timer.REASON),))
+
+
+def test_an_answer_behind_the_warning_is_there_when_the_visitor_stays() -> None:
+    visit, _ = step(HOME, Tapped("help", "t1"))
+    warned, _ = step(visit, TimedOut(Timer.IDLE))
+    told, effects = step(warned, HelpSaid("t1", True))
+    assert (told.phase, effects) == (Phase.WARNING, ())
+    assert taps(told, "stay") == step(visit, HelpSaid("t1", True))[0]
+
+
 class Walk(RuleBasedStateMachine):
     """A shell that answers each effect once, and people who tap whatever they like."""
 
@@ -298,6 +376,7 @@ class Walk(RuleBasedStateMachine):
         self.touches = itertools.count(1)
         self.tickets = itertools.count(1)
         self.last_touch = "touch-0"
+        self.unanswered: list[CallHelp | Complain | PrintReceipt] = []
 
     def happen(self, event: Event) -> None:
         before = self.visit
@@ -315,6 +394,8 @@ class Walk(RuleBasedStateMachine):
                     self.prints[ticket.id] = self.prints.get(ticket.id, 0) + 1
                 case Acknowledge(ticket):
                     assert (before.phase, ticket) == (Phase.NO_SLIP, before.ticket)
+                case CallHelp() | Complain() | PrintReceipt():
+                    self.unanswered.append(effect)
                 case StartTimer(timer):
                     self.timer = timer
                 case StopTimer():
@@ -380,6 +461,24 @@ class Walk(RuleBasedStateMachine):
         failed = PrintFailed(ticket.id, "silent", again)
         self.happen(Printed(ticket.id, again) if printed else failed)
 
+    @precondition(lambda self: self.unanswered)
+    @rule(good=st.booleans())
+    def answer_a_sheet(self, good: bool) -> None:
+        """Whatever the visitor did meanwhile."""
+        match self.unanswered.pop(0):
+            case CallHelp(request=request):
+                self.happen(HelpSaid(request, good))
+            case Complain(request=request) if good:
+                self.happen(Registered(request, f"{request}-number", "2026-12-08"))
+            case Complain(request=request):
+                self.happen(NotRegistered(request))
+            case PrintReceipt(number, _):
+                self.happen(ReceiptSaid(number, good))
+
+    @rule()
+    def press_low(self) -> None:
+        self.happen(PressedLow(PRESS))
+
     @precondition(lambda self: self.visit.phase is Phase.HOME)
     @rule(begun=st.booleans())
     def restart(self, begun: bool) -> None:
@@ -405,6 +504,12 @@ class Walk(RuleBasedStateMachine):
         assert (self.visit.phase is Phase.PRINTING) == (self.printing is not None)
 
     @invariant()
+    def a_sheet_is_open_in_its_phase_alone(self) -> None:
+        visit = self.visit
+        behind = visit.behind if visit.phase is Phase.WARNING else visit.phase
+        assert (visit.talk is not None) == (behind is Phase.FEEDBACK)
+
+    @invariant()
     def home_belongs_to_the_next_visitor(self) -> None:
         """What is left of a visitor on the home screen is wiped by a running timer."""
         visit = self.visit
@@ -421,8 +526,17 @@ class Walk(RuleBasedStateMachine):
             Phase.TRIAGE: {Timer.IDLE},
             Phase.WARNING: {Timer.SECOND},
         }
+        talk = self.visit.talk
         if self.visit.phase is Phase.HOME:
             assert self.timer in (None, Timer.IDLE)
+        elif self.visit.phase is Phase.FEEDBACK and talk is not None:
+            sheets = {Sheet.REASON: Timer.REASON, Sheet.THANKS: Timer.TICKET}
+            wanted = sheets.get(talk.sheet, Timer.IDLE)
+            if talk.sheet is Sheet.RECEIPT:
+                printed = talk.receipt is Receipt.PRINTED
+                assert self.timer is (Timer.TICKET if printed else None)
+            else:
+                assert self.timer is wanted
         else:
             assert self.timer in expected.get(self.visit.phase, {None})
 

@@ -1,0 +1,104 @@
+"""Carries out what the sheets of feedback ask for: journals it, waits for the branch's word."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from kiosk import feedback
+from sync.clock import Clock
+from sync.errors import JournalFull
+from sync.journal import Journal
+from sync.messages import AssistanceData, Event, Payload
+from sync.outbox import Outbox
+
+REACH_S = 4.0
+"""So long the branch has to commit a call before the screen says where to go."""
+LATE_S = 60.0
+"""A call that gets through later is still said, while somebody may stand there."""
+LOOK_S = 0.1
+AGAIN_MS = 15_000
+"""A second touch within this is the same call."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    epoch: int
+    seq: int
+    at_ms: int
+
+
+class FeedbackDesk:
+    """``answer`` takes what became of it, later; ``spawn`` runs a task of the kiosk."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        outbox: Outbox,
+        clock: Clock,
+        answer: Callable[[feedback.Answer], None],
+        spawn: Callable[[Awaitable[None], str], None],
+    ) -> None:
+        self._journal = journal
+        self._outbox = outbox
+        self._clock = clock
+        self._answer = answer
+        self._spawn = spawn
+        self._last: _Call | None = None
+
+    def perform(self, effect: feedback.Effect) -> feedback.Answer | None:
+        """Do it; returns what is known of it at once."""
+        match effect:
+            case feedback.CallHelp():
+                return self._call(effect)
+        raise NotImplementedError(effect)
+
+    def _call(self, wanted: feedback.CallHelp) -> feedback.Answer | None:
+        last, now_ms = self._last, self._clock.mono_ms()
+        if last is None or now_ms - last.at_ms > AGAIN_MS:
+            data = AssistanceData(
+                place=wanted.place, request=wanted.request, counter=wanted.counter
+            )
+            event = self._journalled(
+                "assistance.requested", data, wanted.request, wanted.ticket or None
+            )
+            if event is None:
+                return feedback.HelpSaid(wanted.request, reached=False)
+            last = self._last = _Call(event.epoch, event.seq, now_ms)
+        if not self._outbox.online:
+            self._spawn(self._reach(wanted.request, last, 0.0), "help")
+            return feedback.HelpSaid(wanted.request, reached=False)
+        self._spawn(self._reach(wanted.request, last, REACH_S), "help")
+        return None
+
+    async def _reach(self, request: str, call: _Call, within_s: float) -> None:
+        """Say that the branch has the call, as soon as it has; in between that it has not."""
+        loop = asyncio.get_running_loop()
+        began_s, said = loop.time(), within_s == 0
+        while (waited_s := loop.time() - began_s) < LATE_S:
+            if self._outbox.has_reached(call.epoch, call.seq):
+                self._answer(feedback.HelpSaid(request, reached=True))
+                return
+            if not said and waited_s >= within_s:
+                said = True
+                self._answer(feedback.HelpSaid(request, reached=False))
+            await asyncio.sleep(LOOK_S)
+
+    def _journalled(
+        self, event_type: str, data: Payload, request: str, sub: str | None = None
+    ) -> Event | None:
+        """One event a touch; None where there is no room for it."""
+        try:
+            with self._journal.transaction() as transaction:
+                event = transaction.request(request) or transaction.append(
+                    event_type, data, sub=sub, request=request
+                )
+        except JournalFull as error:
+            log.error("feedback.not_kept", event_type=event_type, error=str(error))
+            return None
+        self._outbox.appended()
+        return event

@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
+from math import ceil
 
 from branch.calling_config import service_day
 from branch.commitments import Commitments
@@ -85,15 +86,16 @@ class Displays:
         if isinstance(event, TicketAbandoned):
             note = self._commitments.left
         waited_ms = self._engine.at(event) - self._engine.waiting_from_ms(ticket)
-        note(self._date(ticket.issued_at), ticket.id, ticket.service, waited_ms)
+        note(self.date_text(ticket.issued_at), ticket.id, ticket.service, waited_ms)
 
-    def _date(self, ts_ms: int) -> str:
+    def date_text(self, ts_ms: int) -> str:
+        """``2026-11-23``, local."""
         return datetime.fromtimestamp(ts_ms / 1000, self._tz).date().isoformat()
 
     def promises(self) -> tuple[PromiseLine, ...]:
         """Today's public commitments, in the order of the services."""
         now_ms = self._clock.wall_ms()
-        today = self._date(now_ms)
+        today = self.date_text(now_ms)
         found = self._commitments.of(today, self._late(now_ms, today))
         return tuple(
             PromiseLine(s.letter, s.zh, s.en, promised_ms / 60_000, *found[s.letter])
@@ -108,7 +110,7 @@ class Displays:
             for ticket in line:
                 if ticket.place[0] >= latest_ms:
                     break
-                if self._date(ticket.issued_at) == today:
+                if self.date_text(ticket.issued_at) == today:
                     yield ticket.id, service, now_ms - self._engine.waiting_from_ms(ticket)
 
     def waits_min(self) -> dict[str, tuple[int, int] | None]:
@@ -163,7 +165,9 @@ class Displays:
         """Everything public, as (topic, name, payload)."""
         now_ms = self._clock.wall_ms()
         found: list[tuple[Topic, str, bytes]] = []
+        promises = {one.letter: one for one in self.promises()}
         for letter, low_high in self.waits_min().items():
+            promise = promises.get(letter)
             state = QueueState(
                 service=letter,
                 waiting=self._engine.waiting([letter]),
@@ -171,6 +175,9 @@ class Displays:
                 wait_high_min=low_high[1] if low_high else None,
                 ts=now_ms,
                 joining=self.joining(letter, low_high).value,
+                promise_min=ceil(promise.max_wait_min) if promise else 0,
+                promised=promise.people if promise else 0,
+                kept=promise.kept if promise else 0,
             )
             found.append((QUEUE, QUEUE.of(service=letter), encode(state)))
         board = BoardState(zone=ZONE, calls=list(self._calls), ts=now_ms)

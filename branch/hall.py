@@ -1,17 +1,19 @@
 """The lobby manager's desk: what the hall looks like, and what can be done about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from branch.alert_book import BY_HAND, OpenAlert
 from branch.alerting import Alerting, Watched
 from branch.calling_config import segments_of
 from branch.commands import CloseCounter, OpenCounter, TagTicket
+from branch.complaints import Complaints
 from branch.config import BranchConfig
 from branch.desk import LAST_IN_BAND, WALK_IN_BAND, Desk, Record
 from branch.displays import Displays
 from branch.hall_view import (
     AlertLine,
+    ComplaintLine,
     HallCounter,
     HallService,
     HallTicket,
@@ -65,6 +67,7 @@ class Hall:
         self._segments = [s.name for s in segments_of(config.queue, config.segments)]
         self.standards = Standards(standards_of(config.standards, displays.services), engine)
         self.alerting = Alerting(engine, self.standards, clock, store, transport, record, watched)
+        self.complaints = Complaints(store, lambda kind, data: record(kind, data, None))
         self._issued: dict[str, str] = {}  # ticket by request
         self._reissued: dict[str, int] = {}  # times by ticket
         self._keys: dict[str, str] = {}  # of reissues: ticket by request
@@ -77,6 +80,7 @@ class Hall:
         elif isinstance(event, TicketReissued):
             _keep(self._keys, event.data.key, event.sub or "")
             _keep(self._reissued, event.sub or "", event.data.times)
+        self.complaints.note(event)
         self.alerting.note(event)
 
     def connected(self) -> None:
@@ -141,7 +145,22 @@ class Hall:
                 for service in self._config.services
             ),
             segments=tuple(self._segments),
+            complaints=tuple(self._complaints(now_ms)),
         )
+
+    def _complaints(self, now_ms: int) -> Iterator[ComplaintLine]:
+        today = self._displays.date_text(now_ms)
+        for one in self.complaints.open():
+            yield ComplaintLine(
+                id=one.id,
+                number=one.number,
+                topic=one.topic,
+                due_date=one.due_date,
+                overdue=today > one.due_date,
+                age_ms=max(0, now_ms - one.at),
+                taken=one.owner is not None,
+                owner=one.owner or "",
+            )
 
     def _line(self, alert: OpenAlert, now_ms: int, *, is_open: bool) -> AlertLine:
         data = alert.data
@@ -193,6 +212,12 @@ class Hall:
 
     def take(self, alert: str, key: str, by: str) -> None:
         self.alerting.take(alert, key, by)
+
+    def take_complaint(self, complaint: str, key: str, by: str) -> None:
+        self.complaints.take(complaint, key, by)
+
+    def answer_complaint(self, complaint: str, key: str, by: str) -> None:
+        self.complaints.answer(complaint, key, by)
 
     def open_counter(self, counter: int, key: str, by: str) -> None:
         state = self._engine.counters[counter].state

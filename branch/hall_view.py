@@ -65,6 +65,20 @@ class HallService:
 
 
 @dataclass(frozen=True, slots=True)
+class ComplaintLine:
+    """A complaint without an answer; ``due_date`` is ISO, ``overdue``: that day is over."""
+
+    id: str
+    number: str
+    topic: str
+    due_date: str
+    overdue: bool
+    age_ms: int
+    taken: bool
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
 class HallView:
     """The hall now. ``revision`` rises with each change."""
 
@@ -77,6 +91,7 @@ class HallView:
     counters: tuple[HallCounter, ...]
     services: tuple[HallService, ...]
     segments: tuple[str, ...]
+    complaints: tuple[ComplaintLine, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +113,12 @@ class OfAlert(HallRequest, frozen=True, kw_only=True):
     """About one alert."""
 
     alert: AlertId
+
+
+class OfComplaint(HallRequest, frozen=True, kw_only=True):
+    """About one complaint."""
+
+    complaint: AlertId
 
 
 class OfCounter(HallRequest, frozen=True, kw_only=True):
@@ -140,6 +161,12 @@ class HallDesk(Protocol):
 
     def reopen(self, alert: str, key: str, by: str) -> None:
         """Take that back (unknown_alert)."""
+
+    def take_complaint(self, complaint: str, key: str, by: str) -> None:
+        """I see to it (unknown_complaint, answered)."""
+
+    def answer_complaint(self, complaint: str, key: str, by: str) -> None:
+        """It is answered (unknown_complaint)."""
 
     def take(self, alert: str, key: str, by: str) -> None:
         """I will go (unknown_alert)."""

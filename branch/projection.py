@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, update
 
+from branch.feedback_tables import project_feedback
 from branch.legs import project_leg
 from branch.tables import (
     OPEN,
@@ -172,7 +173,7 @@ def _project_one(
         case DeviceChanged():
             _device(connection, item, at)
         case _:
-            pass
+            project_feedback(connection, item, at(item) if isinstance(item, Event) else 0)
 
 
 def _rate(connection: Connection, item: RatingSubmitted, at: At) -> str | None:

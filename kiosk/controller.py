@@ -45,6 +45,7 @@ from kiosk.pad_updates import PadUpdates
 from kiosk.presenter import header, lets_nobody_join, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import PaperKeeper, SlipPrinter
+from kiosk.sheets import Known
 from kiosk.technician_menu import TechnicianMenu
 from kiosk.view import CONTROL_REPRINT, View, Wait
 from kiosk.visiting import VisitRunner
@@ -389,6 +390,10 @@ class KioskController:
                 printer_able=self._printer.able,
                 full=self._full(),
                 joining=self._joining(),
+                known=Known(
+                    self._config.branch.complaints_phone,
+                    self._figures.promises(self._config.services),
+                ),
             )
             if view != self._shown:
                 self._shown = view

@@ -1,4 +1,6 @@
-"""Carries out what the sheets of feedback ask for: journals it, waits for the branch's word."""
+"""Carries out what the sheets of feedback ask for: journals it, prints the receipt, waits for the
+branch's word.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -6,11 +8,22 @@ from dataclasses import dataclass
 
 import structlog
 
+from hal.api import Paper, Slip
 from kiosk import feedback
+from kiosk.printing import SlipPrinter
 from sync.clock import Clock
 from sync.errors import JournalFull
+from sync.feedback import complaint_number, due_date
 from sync.journal import Journal
-from sync.messages import AssistanceData, Event, Payload
+from sync.messages import (
+    AssistanceData,
+    ComplaintData,
+    ComplaintOpened,
+    Event,
+    Payload,
+    ReasonData,
+    SuggestionData,
+)
 from sync.outbox import Outbox
 
 REACH_S = 4.0
@@ -18,6 +31,7 @@ REACH_S = 4.0
 LATE_S = 60.0
 """A call that gets through later is still said, while somebody may stand there."""
 LOOK_S = 0.1
+KIOSK = "kiosk"
 AGAIN_MS = 15_000
 """A second touch within this is the same call."""
 
@@ -32,7 +46,9 @@ class _Call:
 
 
 class FeedbackDesk:
-    """``answer`` takes what became of it, later; ``spawn`` runs a task of the kiosk."""
+    """``answer`` takes what became of it, later; ``spawn`` runs a task of the kiosk. ``receipt``
+    makes the slip of a complaint: topic, number and due date.
+    """
 
     def __init__(
         self,
@@ -40,22 +56,67 @@ class FeedbackDesk:
         journal: Journal,
         outbox: Outbox,
         clock: Clock,
+        printer: SlipPrinter,
+        receipt: Callable[[str, str, str], Slip],
+        business_date: Callable[[], str],
         answer: Callable[[feedback.Answer], None],
         spawn: Callable[[Awaitable[None], str], None],
     ) -> None:
         self._journal = journal
         self._outbox = outbox
         self._clock = clock
+        self._printer = printer
+        self._receipt = receipt
+        self._business_date = business_date
         self._answer = answer
         self._spawn = spawn
         self._last: _Call | None = None
+        self._topic = ""  # of the complaint whose receipt is to be printed
 
     def perform(self, effect: feedback.Effect) -> feedback.Answer | None:
         """Do it; returns what is known of it at once."""
         match effect:
             case feedback.CallHelp():
                 return self._call(effect)
-        raise NotImplementedError(effect)
+            case feedback.Complain(topic, request):
+                return self._complain(topic, request)
+            case feedback.PrintReceipt():
+                self._spawn(self._print(effect), "print")
+            case feedback.Suggest(topic, direction, request):
+                data = SuggestionData(
+                    topic=topic,
+                    direction=direction,
+                    business_date=self._business_date(),
+                    request=request,
+                )
+                self._journalled("suggestion.made", data, request)
+            case feedback.GiveReason(press, reason, request):
+                given = ReasonData(
+                    reason=reason, channel=KIOSK, request=request, counter=press.counter
+                )
+                self._journalled("feedback.given", given, request, press.ticket or None)
+        return None
+
+    def _complain(self, topic: str, request: str) -> feedback.Answer:
+        today = self._business_date()
+        new_id = self._clock.new_id()
+        data = ComplaintData(
+            number=complaint_number(new_id),
+            topic=topic,
+            business_date=today,
+            due_date=due_date(today),
+            request=request,
+        )
+        event = self._journalled("complaint.opened", data, request, event_id=new_id)
+        if not isinstance(event, ComplaintOpened):
+            return feedback.NotRegistered(request)
+        self._topic = topic
+        return feedback.Registered(request, event.data.number, event.data.due_date)
+
+    async def _print(self, wanted: feedback.PrintReceipt) -> None:
+        slip = self._receipt(self._topic, wanted.number, wanted.due_date)
+        result = await self._printer.send(slip, wanted.number)
+        self._answer(feedback.ReceiptSaid(wanted.number, result.paper is Paper.PRINTED))
 
     def _call(self, wanted: feedback.CallHelp) -> feedback.Answer | None:
         last, now_ms = self._last, self._clock.mono_ms()
@@ -89,13 +150,18 @@ class FeedbackDesk:
             await asyncio.sleep(LOOK_S)
 
     def _journalled(
-        self, event_type: str, data: Payload, request: str, sub: str | None = None
+        self,
+        event_type: str,
+        data: Payload,
+        request: str,
+        sub: str | None = None,
+        event_id: str | None = None,
     ) -> Event | None:
         """One event a touch; None where there is no room for it."""
         try:
             with self._journal.transaction() as transaction:
                 event = transaction.request(request) or transaction.append(
-                    event_type, data, sub=sub, request=request
+                    event_type, data, sub=sub, event_id=event_id, request=request
                 )
         except JournalFull as error:
             log.error("feedback.not_kept", event_type=event_type, error=str(error))

@@ -1,6 +1,10 @@
 """The queue figures that the server sends, as long as they are true."""
 
-from kiosk.view import Wait
+from collections.abc import Iterable
+
+from kiosk.config import ServiceConfig
+from kiosk.sheets import Promise
+from kiosk.view import Wait, Words
 from sync.clock import Clock
 from sync.messages import QueueState
 
@@ -34,6 +38,21 @@ class Figures:
         if state is None or self._clock.mono_ms() - at_ms > STALE_MS:
             return "open"
         return state.joining
+
+    def promises(self, services: Iterable[ServiceConfig]) -> list[Promise]:
+        """What the branch promises of each service, as it last said; how often it was kept today
+        only while that is not too old.
+        """
+        found = []
+        for service in services:
+            state, at_ms = self._queues.get(service.letter, (None, 0))
+            if state is None or not state.promise_min:
+                continue
+            name = Words(zh_CN=service.zh, en=service.en)
+            old = self._clock.mono_ms() - at_ms > STALE_MS
+            people, kept = (0, 0) if old else (state.promised, state.kept)
+            found.append(Promise(name, state.promise_min, people, kept))
+        return found
 
     def changes_in_ms(self) -> int | None:
         """Time until the next figure becomes too old, None while there is none."""

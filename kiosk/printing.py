@@ -8,7 +8,7 @@ from typing import Literal
 
 import structlog
 
-from hal.api import Health, HealthState, Paper, PrintResult, TicketPrinter
+from hal.api import Health, HealthState, Paper, PrintResult, Slip, TicketPrinter
 from hal.errors import HalError
 from kiosk.config import KioskConfig
 from kiosk.flow import Ticket
@@ -116,25 +116,33 @@ class SlipPrinter:
                 language=language if language in LANGUAGES else "en",  # a slip has its own words
                 copy=copy,
             )
+        except (ValueError, KeyError) as error:
+            return _unprintable(ticket.number, error)
+        return await self.send(slip, ticket.number, sending=sending)
 
-            def begin() -> bool:
-                begun = sending()
-                if begun:
-                    reach("kiosk.printing")
-                return begun
+    async def send(
+        self, slip: Slip, number: str, *, sending: Callable[[], bool] = lambda: True
+    ) -> PrintResult:
+        """Print any slip, as ``print`` does a ticket's; ``number`` names it in the log."""
 
+        def begin() -> bool:
+            begun = sending()
+            if begun:
+                reach("kiosk.printing")
+            return begun
+
+        try:
             async with asyncio.timeout(DEADLINE_S):
                 result = await self._printer.print_slip(slip, sending=begin)
             reach("kiosk.slip_out")
             return result
         except TimeoutError:
-            log.error("printer.hangs", number=ticket.number, after_s=DEADLINE_S)
+            log.error("printer.hangs", number=number, after_s=DEADLINE_S)
             return PrintResult(Paper.UNKNOWN, "silent")
         except ValueError as error:  # by the printer's contract nothing was sent
-            log.error("printer.unprintable", number=ticket.number, error=str(error))
-            return PrintResult(Paper.NOT_PRINTED, "unprintable")
+            return _unprintable(number, error)
         except Exception:
-            log.exception("printer.failed", number=ticket.number)
+            log.exception("printer.failed", number=number)
             return PrintResult(Paper.UNKNOWN, "error")
 
     async def check(self) -> Health:
@@ -149,6 +157,11 @@ class SlipPrinter:
     async def close(self) -> None:
         """Release the printer."""
         await self._printer.close()
+
+
+def _unprintable(number: str, error: Exception) -> PrintResult:
+    log.error("printer.unprintable", number=number, error=str(error))
+    return PrintResult(Paper.NOT_PRINTED, "unprintable")
 
 
 class PaperKeeper:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from datetime import datetime, tzinfo
 
-from hal.api import Paper, PrintResult
+from hal.api import Paper, PrintResult, Slip
 from kiosk import flow
 from kiosk.asking import Asker
 from kiosk.catalogue import available
@@ -16,8 +16,9 @@ from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.presenter import OnPaper, letters_with_steps, person_letter
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
+from kiosk.receipt import TOPICS, build_receipt
 from kiosk.times import length_s
-from kiosk.view import Wait
+from kiosk.view import LANGUAGES, Wait
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.journal import Journal
@@ -72,7 +73,14 @@ class VisitRunner:
         )
         self.on_paper: OnPaper | None = None
         self._feedback = FeedbackDesk(
-            journal=journal, outbox=outbox, clock=clock, answer=self.dispatch, spawn=spawn
+            journal=journal,
+            outbox=outbox,
+            clock=clock,
+            printer=printer,
+            receipt=self._receipt,
+            business_date=lambda: issuer.business_date,
+            answer=self.dispatch,
+            spawn=spawn,
         )
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
@@ -183,6 +191,20 @@ class VisitRunner:
         else:
             self.dispatch(flow.PrintFailed(ticket.id, result.cause, again))
         self._printed()
+
+    def _receipt(self, topic: str, number: str, due_date: str) -> Slip:
+        branch, language = self._config.branch, self.visit.language
+        if language not in LANGUAGES:
+            language = "en"  # a slip has its own words
+        return build_receipt(
+            branch_name=branch.zh if language == "zh_CN" else branch.en,
+            number=number,
+            topic=TOPICS[language][topic],
+            opened_text=f"{self._now():%Y-%m-%d %H:%M}",
+            due_date=due_date,
+            complaints_phone=branch.complaints_phone,
+            language=language,
+        )
 
     # --- timers -----------------------------------------------------------------------------
 

@@ -245,7 +245,8 @@ Answer = NumberGrant | TellerAnswer
 class QueueState(msgspec.Struct, frozen=True, kw_only=True, tag="queue", tag_field="type"):
     """One service's queue now. The interval is None when unknown, 0-0 when a window is free.
     ``joining``: closing (a new ticket would not be called before closing time), full (the day's
-    limit is given), closed (outside its hours).
+    limit is given), closed (outside its hours). ``promise_min`` is the longest promised wait, 0
+    for none; of the ``promised`` customers of today so many were ``kept`` waiting no longer.
     """
 
     v: int = VERSION
@@ -255,6 +256,9 @@ class QueueState(msgspec.Struct, frozen=True, kw_only=True, tag="queue", tag_fie
     wait_high_min: int | None = None
     ts: int
     joining: Literal["open", "closing", "full", "closed"] = "open"
+    promise_min: int = 0
+    promised: int = 0
+    kept: int = 0
 
 
 class BoardCall(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from branch.hall_view import AlertLine, HallCounter, HallTicket, HallView
+from branch.hall_view import AlertLine, ComplaintLine, HallCounter, HallTicket, HallView
 from branch.web.words import Words
 from sync.alerts import AlertData
 
 MS_PER_MIN = 60_000
 _KIOSK, _SERVER = re.compile(r"kiosk-(\d+)"), re.compile(r"branch-\d+")
 URGENCY = ("unhappy", "help", "wait", "line", "service", "idle", "no_slip", "device")
-"""The most urgent kind first."""
+"""The most urgent kind of alert first; a complaint has days."""
+COMPLAINT = "complaint"
 ICONS = {
     "unhappy": "unhappy", "help": "staff", "wait": "clock", "line": "people",
     "service": "hourglass", "idle": "window", "no_slip": "slip", "device": "printer",
@@ -99,7 +100,8 @@ def hall_page(view: HallView, words: Words, build: str) -> HallPage:
     """The page of ``view``."""
     names = _names(view, words)
     cards = sorted(
-        _cards(view, words, names), key=lambda c: (c.seen, URGENCY.index(c.kind), -c.age_ms, c.id)
+        _cards(view, words, names),
+        key=lambda c: (c.seen, [*URGENCY, COMPLAINT].index(c.kind), -c.age_ms, c.id),
     )
     needed = sum(not card.seen for card in cards)
     longest = max(view.services, key=lambda s: s.longest_ms, default=None)
@@ -146,6 +148,8 @@ def _cards(view: HallView, words: Words, names: Callable[[str], str]) -> Iterabl
             waits.setdefault(line.about.service, []).append(line)
         elif line.about.kind in ICONS:
             yield _card(line, view, words, names)
+    for complaint in view.complaints:
+        yield _complaint_card(complaint, words)
     for service, lines in waits.items():
         first = max(lines, key=lambda line: line.age_ms)
         note = _note(first, words, names)
@@ -177,6 +181,29 @@ def _card(line: AlertLine, view: HallView, words: Words, names: Callable[[str], 
         taken=_taken(line, words),
         acts=_acts(line, view, words),
     )
+
+
+def _complaint_card(complaint: ComplaintLine, words: Words) -> Card:
+    of: dict[str, str | int] = {"complaint": complaint.id}
+    answer = Act("complaint-answer", words("do.complaint-answer"), of, primary=complaint.taken)
+    take = Act("complaint-take", words("do.complaint-take"), of, primary=True)
+    owner = words("complaint.owner", by=complaint.owner) if complaint.owner else words("taken")
+    due = "complaint.overdue" if complaint.overdue else "complaint.due"
+    topic = f"topic.{complaint.topic}"
+    return Card(
+        id=complaint.id,
+        kind=COMPLAINT,
+        icon="slip",
+        title=words("complaint.title", number=complaint.number),
+        note=words(
+            due, topic=words(topic if topic in words.texts else "topic.other"),
+            date=complaint.due_date,
+        ),
+        age_ms=complaint.age_ms,
+        seen=complaint.taken and not complaint.overdue,
+        taken=owner if complaint.taken else "",
+        acts=[answer] if complaint.taken else [take, answer],
+    )  # fmt: skip
 
 
 def _taken(line: AlertLine, words: Words) -> str:

@@ -16,6 +16,7 @@ from branch.hall_view import (
     HallView,
     Issue,
     OfAlert,
+    OfComplaint,
     OfCounter,
     Reissue,
     ShownTicket,
@@ -32,7 +33,7 @@ _REFUSED = ResponseSpec(
     Problem,
     description=(
         "The state does not allow it: unknown_alert, not_by_hand, unknown_ticket, wrong_phase,"
-        " unknown_segment, unknown_service, no_number or busy"
+        " unknown_segment, unknown_service, no_number, unknown_complaint, answered or busy"
     ),
 )
 Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
@@ -128,6 +129,14 @@ def hall_routes(
             told(
                 "reopen", OfAlert, "Take that back: the alert is open again",
                 lambda d, k, b: hall.reopen(d.alert, k, b),
+            ),
+            told(
+                "complaint-take", OfComplaint, "I see to this complaint",
+                lambda d, k, b: hall.take_complaint(d.complaint, k, b),
+            ),
+            told(
+                "complaint-answer", OfComplaint, "The complaint is answered",
+                lambda d, k, b: hall.answer_complaint(d.complaint, k, b),
             ),
             told(
                 "open-counter", OfCounter, "Open a counter, elastic or not",

@@ -62,6 +62,18 @@ _TEXTS = {
     "device.card": ("读卡器", "Card reader"),
     "node.kiosk": ("{n} 号取号机", "Kiosk {n}"),
     "node.server": ("服务器", "Server"),
+    "complaint.title": ("投诉 {number}", "Complaint {number}"),
+    "complaint.due": ("{topic}，{date} 前答复", "{topic}, answer by {date}"),
+    "complaint.overdue": ("{topic}，{date} 已过期", "{topic}, was due on {date}"),
+    "complaint.owner": ("{by} 负责", "{by} sees to it"),
+    "topic.waiting": ("等得太久", "Long wait"),
+    "topic.windows": ("窗口太少", "Too few counters"),
+    "topic.attitude": ("服务态度", "Attitude"),
+    "topic.slow": ("办得太慢", "Slow service"),
+    "topic.error": ("办错没办成", "Error or not solved"),
+    "topic.fees": ("收费问题", "Fees"),
+    "topic.environment": ("大厅环境", "The hall"),
+    "topic.other": ("别的原因", "Something else"),
     "seen": ("已处理", "Seen to"),
     "taken": ("有人去了", "Somebody is on the way"),
     "taken.by": ("{by} 去了", "{by} is on the way"),
@@ -89,6 +101,8 @@ _TEXTS = {
     "do.take": ("我去", "I will go"),
     "do.recovered": ("已安抚", "Recovered"),
     "do.answered": ("我来了", "I am here"),
+    "do.complaint-take": ("我负责", "I see to it"),
+    "do.complaint-answer": ("已答复", "Answered"),
     "do.reopen": ("撤销", "Undo"),
     "do.open-counter": ("增开 {counter} 号窗口", "Open counter {counter}"),
     "do.close-counter": ("关闭", "Close"),
@@ -141,6 +155,8 @@ _TEXTS = {
         "问题解决后会自动消除。",
         "It is cleared by itself when what is wrong is over.",
     ),
+    "refused.unknown_complaint": ("没有这件投诉。", "There is no such complaint."),
+    "refused.answered": ("这件投诉已经答复。", "This complaint is answered already."),
     "refused.unknown_ticket": ("没有这个号。", "There is no such ticket."),
     "refused.wrong_phase": ("这个号已经不在等候。", "This ticket does not wait any more."),
     "refused.unknown_segment": ("没有这个客户类别。", "There is no such kind of customer."),
@@ -151,7 +167,8 @@ _TEXTS = {
 }
 REFUSED = (
     "unknown_alert", "not_by_hand", "unknown_ticket", "wrong_phase", "unknown_segment",
-    "unknown_service", "no_number", "unsent", "paused", "not_open",
+    "unknown_service", "no_number", "unsent", "paused", "not_open", "unknown_complaint",
+    "answered",
 )  # fmt: skip
 
 HALL_WORDS = {

@@ -255,6 +255,7 @@ async def speak(bench: BranchBench, client: AsyncTestClient[Litestar]) -> None:
         "/api/hall", "/events/hall",
         *(f"/api/hall/{name}" for name in (
             "take", "settle", "reopen", "open-counter", "close-counter", "tag", "issue", "reissue",
+                "complaint-take", "complaint-answer",
         )),
     }  # fmt: skip
     page = await client.get("/hall?lang=en")

@@ -2,13 +2,21 @@
 urgency, with what can be done.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from branch.alert_book import BY_HAND
-from branch.hall_view import AlertLine, HallCounter, HallService, HallTicket, HallView
-from branch.web.hall_page import ICONS, URGENCY, hall_page
+from branch.hall_view import (
+    AlertLine,
+    ComplaintLine,
+    HallCounter,
+    HallService,
+    HallTicket,
+    HallView,
+)
+from branch.web.hall_page import ICONS, URGENCY, Card, hall_page
 from branch.web.hall_words import HALL_WORDS, REFUSED, hall_words
 from sync.alerts import AlertData
 
@@ -86,6 +94,21 @@ def test_the_most_urgent_is_on_top_and_what_was_seen_to_at_the_bottom() -> None:
             ("Kiosk 1: a person, please", "P003, X"),
         ),
         (
+            line("help", node="kiosk-1", detail="home"),
+            ("1 号取号机，请人工", "按了求助"),
+            ("Kiosk 1: a person, please", "Help was pressed"),
+        ),
+        (
+            line("help", node="kiosk-1", detail="complaint"),
+            ("1 号取号机，请人工", "在意见建议页按了求助"),
+            ("Kiosk 1: a person, please", "Help was pressed on the feedback screen"),
+        ),
+        (
+            line("help", node="kiosk-1", detail="reason", counter=2, number="A034", service="A"),
+            ("1 号取号机，请人工", "评了 2 号窗口，想当面说 A034"),
+            ("Kiosk 1: a person, please", "rated counter 2, wants to talk A034"),
+        ),
+        (
             line("no_slip", node="front-door", number="A041"),
             ("front-door，没拿到小票", "A041，号有效"),
             ("front-door: no slip", "A041, the number is valid"),
@@ -121,6 +144,26 @@ def test_each_kind_in_words(alert: AlertLine, zh: tuple[str, str], en: tuple[str
     for lang, expected in (("zh", zh), ("en", en)):
         (card,) = hall_page(view(alert), hall_words(lang), "1").cards
         assert (card.title, card.note) == expected
+
+
+def test_a_complaint_is_a_card_until_it_is_answered() -> None:
+    new = ComplaintLine("c-1", "4071-5523", "fees", "2026-12-08", False, 60_000, False, "")
+
+    def card(complaint: ComplaintLine, lang: str = "en") -> Card:
+        shown = replace(view(), complaints=(complaint,))
+        (made,) = hall_page(shown, hall_words(lang), "1").cards
+        return made
+
+    made = card(new)
+    assert (made.title, made.note) == ("Complaint 4071-5523", "Fees, answer by 2026-12-08")
+    assert [act.name for act in made.acts] == ["complaint-take", "complaint-answer"]
+    assert (made.seen, made.taken, made.acts[0].body) == (False, "", {"complaint": "c-1"})
+    taken = card(replace(new, taken=True, owner="m-1"))
+    assert (taken.seen, taken.taken) == (True, "m-1 sees to it")
+    assert [act.name for act in taken.acts] == ["complaint-answer"]
+    assert card(replace(new, taken=True)).taken == "Somebody is on the way"
+    late = card(replace(new, taken=True, owner="m-1", overdue=True, topic="new one"), "zh")
+    assert (late.seen, late.note) == (False, "别的原因，2026-12-08 已过期")
 
 
 def test_the_waits_of_a_service_are_one_card_that_opens_the_elastic_counter() -> None:

@@ -9,13 +9,12 @@ from pathlib import Path
 import structlog
 
 from hal.api import (
-    Backlight,
     CallerPad,
     CardReader,
-    PresenceSensor,
     RatingPad,
     TicketPrinter,
 )
+from hal.body import Backlight, PresenceSensor
 from hal.errors import HalError
 from hal.link import link_to
 from hal.registry import backend

@@ -17,16 +17,15 @@ from pathlib import Path
 import structlog
 
 from hal.api import (
-    Backlight,
     CallerPad,
     CardReader,
     Health,
     HealthState,
     PadBus,
-    PresenceSensor,
     RatingPad,
     TicketPrinter,
 )
+from hal.body import Backlight, PresenceSensor
 from kiosk import flow
 from kiosk.asking import Asker
 from kiosk.body_config import BacklightConfig

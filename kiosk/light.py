@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import structlog
 
-from hal.api import Backlight, Health, PresenceSensor
+from hal.api import Health
+from hal.body import Backlight, PresenceSensor
 from hal.errors import HalError
 
 FULL = 1.0

@@ -41,7 +41,7 @@ log = structlog.get_logger()
 async def run(config_path: Path, version: str) -> None:
     """Serve until SIGINT or SIGTERM. Raises SettingsError, StoreUnusable, CannotListen."""
     config = read(config_path)
-    wanted = read_wanted(config.updates, str(config_path))
+    wanted = read_wanted(config.updates, str(config_path), config.services)
     http = config.http
     listener = bind(http.host, http.port, allow_other=http.port_search)
     port = listener.getsockname()[1]

@@ -55,12 +55,13 @@ class HttpConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What kiosks are told to have. ``config_key`` is the private key that signs it,
     ``firmware_key`` the public one of whoever makes firmware, ``bundles`` the folders of firmware
-    for pads, one a chip.
+    for pads, one a chip. ``offer`` is the file of what they offer; empty: their own kiosk.toml.
     """
 
     config_key: str
-    firmware_key: str
+    firmware_key: str = ""
     bundles: list[str] = []
+    offer: str = ""
 
 
 class CommandsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -124,6 +125,7 @@ def read(path: Path) -> BranchConfig:
         config_key=str(folder / config.updates.config_key),
         firmware_key=str(folder / config.updates.firmware_key),
         bundles=[str(folder / bundle) for bundle in config.updates.bundles],
+        offer=config.updates.offer and str(folder / config.updates.offer),
     )
     access = msgspec.structs.replace(config.access, accounts=str(folder / config.access.accounts))
     webhook = config.webhook and msgspec.structs.replace(
@@ -158,6 +160,8 @@ def _plain(config: BranchConfig) -> Iterator[tuple[str, str]]:
         yield "node", f"{config.node!r}; {NODE_EXPECTED}, like branch-1"
     if not config.database:
         yield "database", "empty; expected a file name or the URL of a database"
+    if config.updates and config.updates.bundles and not config.updates.firmware_key:
+        yield "updates.firmware_key", "missing; without it nobody can check the bundles"
     if not 0 < config.rating_window_s <= RATING_WINDOW_MAX_S:
         yield (
             "rating_window_s",

@@ -1,6 +1,7 @@
 """What this branch wants of its kiosks: signed, under versions that only rise, and what they say.
 
-Each node that has a pad here gets a configuration of its own, retained on the broker. Its version
+Each node that has a pad here, or greets us, gets a configuration of its own, retained on the
+broker. Its version
 is kept in the database with a digest of what it says: the same wish keeps its version, another one
 gets the next. A kiosk that has a higher version than we remember (a database restored from a copy)
 is told again above it. Without ``[updates]`` in branch.toml nobody is told anything.
@@ -16,8 +17,10 @@ import structlog
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from branch.calling_config import ServiceConfig
 from branch.config import UpdatesConfig
 from branch.database import Database
+from branch.offer_file import MAX_OFFER_BYTES, OfferFile
 from branch.tables import configuration_table
 from sync.clock import Clock
 from sync.configuration import (
@@ -30,6 +33,7 @@ from sync.configuration import (
     text_of,
 )
 from sync.messages import MAX_MESSAGE_BYTES, encode
+from sync.offer import Offer
 from sync.settings import SettingsError
 from sync.topics import CFG
 from sync.transport import Transport
@@ -47,6 +51,12 @@ class Wanted:
     key: Path
     firmware: Sequence[WantedFirmware]
     bundles: Sequence[FirmwareBundle]
+    offer_file: OfferFile | None = None
+
+    @property
+    def offer(self) -> Offer | None:
+        """What kiosks shall offer; None: what their own kiosk.toml says."""
+        return self.offer_file.offer if self.offer_file else None
 
     def signed(self, configuration: Configuration) -> DesiredConfig:
         """The message. Raises FlashError."""
@@ -60,8 +70,14 @@ class Wanted:
         )
 
 
-def read_wanted(settings: UpdatesConfig | None, path: str = "branch.toml") -> Wanted | None:
-    """Read and check keys and bundles. Raises SettingsError, which names the file ``path``."""
+def read_wanted(
+    settings: UpdatesConfig | None,
+    path: str = "branch.toml",
+    services: Sequence[ServiceConfig] = (),
+) -> Wanted | None:
+    """Read and check keys, bundles and the offer, which is of the branch's ``services``. Raises
+    SettingsError, which names the file ``path``, or that of the offer.
+    """
     if settings is None:
         return None
     from firmware.flash.bundle import read_bundle
@@ -83,13 +99,16 @@ def read_wanted(settings: UpdatesConfig | None, path: str = "branch.toml") -> Wa
             firmware.append(
                 WantedFirmware(chip=bundle.chip, version=bundle.version, manifest=sent.sha256)
             )
-        wanted = Wanted(Path(settings.config_key), firmware, bundles)
+        offer_file = OfferFile(Path(settings.offer), services) if settings.offer else None
+        wanted = Wanted(Path(settings.config_key), firmware, bundles, offer_file)
         # Once now: a key that cannot sign, or too much firmware, is found at the start.
         trial = Configuration(
             node="x" * 32, version=HIGHEST_VERSION, issued_ms=HIGHEST_VERSION,
             firmware=list(firmware),
         )  # fmt: skip
         size = len(encode(wanted.signed(trial)))
+        # The offer may change while the server runs; quotes in it take two bytes.
+        size += 2 * MAX_OFFER_BYTES if offer_file else 0
     except FlashError as error:
         raise SettingsError(f"{path}: updates: {error}") from error
     if size > MAX_MESSAGE_BYTES:
@@ -132,6 +151,32 @@ class ConfigurationDesk:
         self._clock = clock
         self._applied: dict[str, AppliedConfig] = {}
         self._versions: dict[str, int] = {}
+
+    def greeted(self, node: str) -> None:
+        """A node says hello: it shall have a configuration, too."""
+        if node not in self._nodes:
+            self._nodes.append(node)
+            self._tell(node)
+
+    def look(self) -> None:
+        """Tell every node of an offer that was changed in its file."""
+        offer_file = self._wanted.offer_file if self._wanted else None
+        if offer_file is not None and offer_file.look():
+            self.connected()
+
+    def alerts(self) -> list[str]:
+        """``offer_refused`` for the file of the offer, ``config_refused NODE`` for each node that
+        did not take what it was told last.
+        """
+        ours = ["offer_refused"] if self.offer_refused else []
+        theirs = [node for node, applied in sorted(self._applied.items()) if applied.reason]
+        return [*ours, *(f"config_refused {node}" for node in theirs)]
+
+    @property
+    def offer_refused(self) -> str:
+        """Why the file of the offer, as it is now, is not told: file, key, reason; "" if it is."""
+        offer_file = self._wanted.offer_file if self._wanted else None
+        return offer_file.refused if offer_file is not None else ""
 
     def connected(self) -> None:
         """The broker is there: tell every node."""
@@ -192,6 +237,8 @@ class ConfigurationDesk:
         """The node's configuration under the version that is due. Raises SQLAlchemyError."""
         assert self._wanted is not None
         wish = [msgspec.json.encode(one) for one in self._wanted.firmware]
+        if self._wanted.offer is not None:
+            wish.append(msgspec.json.encode(self._wanted.offer))
         digest = hashlib.sha256(b"\n".join(wish)).hexdigest()
         table = configuration_table
         with self._store.transaction() as connection:
@@ -214,4 +261,5 @@ class ConfigurationDesk:
             version=version,
             issued_ms=issued_ms,
             firmware=list(self._wanted.firmware),
+            offer=self._wanted.offer,
         )

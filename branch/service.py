@@ -136,7 +136,7 @@ class BranchService:
         self.hall = Hall(
             config, self.engine, clock, store, transport, self._displays, self._desk, self._record,
             Watched(
-                config.node, lambda: self.ingest.nodes, lambda: self.own_alerts(), self._date_of
+                config.node, lambda: self.ingest.nodes, self._alerts, self._date_of
             ),
             last_walk_in=self._last_walk_in, revision=lambda: self._revision,
         )  # fmt: skip
@@ -271,10 +271,14 @@ class BranchService:
             "waiting": self.engine.waiting(self._displays.services),
             "skipped_events": self.skipped_events,
             "configuration": self.configuration.health(),
+            "offer_refused": self.configuration.offer_refused,
         }
 
     def _own_alerts(self) -> list[str]:
-        return [f"{self._config.node}: {alert}" for alert in self.own_alerts()]
+        return [f"{self._config.node}: {alert}" for alert in self._alerts()]
+
+    def _alerts(self) -> list[str]:
+        return [*self.own_alerts(), *self.configuration.alerts()]
 
     def now_ms(self) -> int:
         """The branch's time (Unix ms)."""
@@ -407,6 +411,7 @@ class BranchService:
         self._timing.redate()
         self.grants.greeted(node, hello, mark)
         self._callers.forgotten(node)
+        self.configuration.greeted(node)
         with self._store.reading() as connection:
             return last_numbers(connection, node)
 
@@ -455,6 +460,7 @@ class BranchService:
 
     def _look(self) -> None:
         self._timing.look()
+        self.configuration.look()
         with contextlib.suppress(NotStored):  # logged already
             self._desk.wake()
 

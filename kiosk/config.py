@@ -15,6 +15,7 @@ from kiosk.business_day import day_start
 from kiosk.places import check_places
 from kiosk.technician import is_hash
 from kiosk.view import LANGUAGES
+from sync.offer import Document, Service, service_problems, text_problems
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
@@ -23,11 +24,12 @@ TICKET_SCREEN_S = (5.0, 120.0)
 MAX_URL = 200
 """With the ticket's reference it still fits a QR code that a phone reads from a slip."""
 
-MOST_DOCUMENTS = 3
-
 UNIQUE_ID_PATTERN = re.compile(r"^(?:[0-9a-f]{2}){1,16}$")
 HASH_PATTERN = re.compile(r"^[0-9a-f]{16}$")
 VERSION_PATTERN = re.compile(r"^\d+\.\d+\.\d+$")
+
+DocumentConfig = Document
+ServiceConfig = Service
 
 _Refuse = Callable[[str, str], NoReturn]
 
@@ -52,45 +54,6 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pixel_pitch_mm: float = 0.2479
     fullscreen: bool = True
     language: str = "zh_CN"
-
-
-class DocumentConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Something to have at hand for a service, with a short note."""
-
-    zh: str
-    en: str
-    note_zh: str = ""
-    note_en: str = ""
-    icon: Literal["id", "card", "phone", "slip"] = "id"
-
-
-class ServiceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One service; ``letter`` starts its numbers. ``priority`` marks the "a person, please"
-    button. ``short_*`` is the name where there is little room. ``simple_*`` puts the service on
-    the first screen of simple mode under that name, two at most; if none has it, the first two
-    go there as they are. ``documents`` are shown before the ticket, three at most; with
-    ``machine_min`` (minutes) a self-service machine is offered beside the counter.
-    """
-
-    letter: str
-    zh: str
-    en: str
-    examples_zh: str = ""
-    examples_en: str = ""
-    priority: bool = False
-    short_zh: str = ""
-    short_en: str = ""
-    simple_zh: str = ""
-    simple_en: str = ""
-    simple_examples_zh: str = ""
-    simple_examples_en: str = ""
-    documents: list[DocumentConfig] = []
-    machine_min: int = 0
-
-    @property
-    def has_step(self) -> bool:
-        """Whether there is something to read before its ticket."""
-        return bool(self.documents or self.machine_min)
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,12 +101,12 @@ class PadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Whose configuration and whose firmware is taken (files with public keys), and the pace:
-    ``at_once`` pads, each after nobody used it for ``quiet_s``.
+    """Whose configuration and whose firmware is taken (files with public keys; without the latter
+    no firmware), and the pace: ``at_once`` pads, each after nobody used it for ``quiet_s``.
     """
 
     config_key: str
-    firmware_key: str
+    firmware_key: str = ""
     at_once: int = 1
     quiet_s: float = 60.0
 
@@ -199,7 +162,7 @@ def read(path: Path) -> KioskConfig:
     updates = config.updates and msgspec.structs.replace(
         config.updates,
         config_key=str(folder / config.updates.config_key),
-        firmware_key=str(folder / config.updates.firmware_key),
+        firmware_key=config.updates.firmware_key and str(folder / config.updates.firmware_key),
     )
     return msgspec.structs.replace(
         config, data_dir=str(folder / config.data_dir), bench=bench, updates=updates
@@ -246,7 +209,8 @@ def _check(config: KioskConfig, path: Path) -> None:
         )
     _check_screen(config.screen, refuse)
     _check_branch(config.branch, refuse)
-    _check_services(config.services, refuse)
+    for key, problem in service_problems(config.services):
+        refuse(key, problem)
     _check_devices(config, refuse)
     _check_updates(config, refuse)
     for key, problem in body_problems(config.presence, config.backlight):
@@ -256,10 +220,11 @@ def _check(config: KioskConfig, path: Path) -> None:
 def _check_updates(config: KioskConfig, refuse: _Refuse) -> None:
     updates = config.updates
     for index, pad in enumerate(config.pads):
-        if pad.restore and not (pad.unique_id and updates):
+        if pad.restore and not (pad.unique_id and updates and updates.firmware_key):
             refuse(
                 f"pads[{index}].restore",
-                "needs the pad's unique_id, and [updates]: nothing else says what belongs there",
+                "needs the pad's unique_id, and [updates] with firmware_key: nothing else says"
+                " what belongs there",
             )
     if updates is None:
         return
@@ -291,44 +256,6 @@ def _check_branch(branch: BranchName, refuse: _Refuse) -> None:
                 "branch.public_url",
                 f"{url!r}; expected http:// or https:// and at most {MAX_URL} characters in all",
             )
-
-
-def _check_services(services: list[ServiceConfig], refuse: _Refuse) -> None:
-    if not services:
-        refuse("services", "none; a kiosk without a service has nothing to offer")
-    letters = [service.letter for service in services]
-    for index, service in enumerate(services):
-        letter = service.letter
-        if len(letter) != 1 or not "A" <= letter <= "Z":
-            refuse(f"services[{index}].letter", f"{letter!r}; expected one of A to Z")
-        if letters.index(letter) != index:
-            refuse(f"services[{index}].letter", f"{letter!r} is taken by another service")
-        _check_text(f"services[{index}].zh", service.zh, refuse)
-        _check_text(f"services[{index}].en", service.en, refuse)
-        if service.priority and service.has_step:
-            refuse(
-                f"services[{index}].machine_min"
-                if service.machine_min
-                else f"services[{index}].documents",
-                "not for the priority service: who asks for a person is not sent elsewhere",
-            )
-        if len(service.documents) > MOST_DOCUMENTS:
-            refuse(f"services[{index}].documents", f"more than {MOST_DOCUMENTS}; the screen ends")
-        if not 0 <= service.machine_min <= 60:
-            refuse(f"services[{index}].machine_min", f"{service.machine_min}; expected 0 to 60")
-        for number, document in enumerate(service.documents):
-            _check_text(f"services[{index}].documents[{number}].zh", document.zh, refuse)
-            _check_text(f"services[{index}].documents[{number}].en", document.en, refuse)
-        if bool(service.simple_zh) != bool(service.simple_en):
-            refuse(f"services[{index}].simple_zh", "needs simple_en too, and the other way round")
-        if service.simple_zh and service.priority:
-            refuse(f"services[{index}].simple_zh", "a priority service is in simple mode already")
-    if sum(bool(service.simple_zh) for service in services) > 2:
-        refuse("services", "more than two with simple_zh; simple mode has two tiles")
-    if sum(not service.priority for service in services) > 4:
-        refuse("services", "more than four ordinary ones; the home screen has four tiles")
-    if sum(service.priority for service in services) > 1:
-        refuse("services", "more than one with priority; the home screen has one such button")
 
 
 def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
@@ -388,5 +315,5 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
 
 
 def _check_text(key: str, text: str, refuse: _Refuse) -> None:
-    if not text.strip() or not text.isprintable():
-        refuse(key, f"{text!r}; expected a text that can be shown and printed")
+    for where, problem in text_problems(key, text):
+        refuse(where, problem)

@@ -39,6 +39,7 @@ from kiosk.figures import Figures
 from kiosk.issuing import Issuer
 from kiosk.ledger import Ledger
 from kiosk.light import LightKeeper
+from kiosk.offering import Offering
 from kiosk.pad_restore import PadRestorer
 from kiosk.pad_updates import PadUpdates
 from kiosk.presenter import header, lets_nobody_join, present
@@ -49,6 +50,7 @@ from kiosk.technician_menu import TechnicianMenu
 from kiosk.view import CONTROL_REPRINT, View, Wait
 from kiosk.visiting import VisitRunner
 from sync.clock import Clock
+from sync.configuration import Configuration
 from sync.journal import Journal
 from sync.messages import (
     Answer,
@@ -103,8 +105,8 @@ class KioskController:
         """``today`` gives the business date (ISO) where the calendar does not, as in a branch open
         overnight. ``restart`` ends the program so that it is started again.
         """
-        self._config = config
-        self._printer = SlipPrinter(config, printer)
+        self._offering = Offering(config)
+        self._printer = SlipPrinter(self._offering, printer)
         self._clock = clock
         self._show = show
         self._tz = tz
@@ -132,12 +134,11 @@ class KioskController:
         self._issuer = Issuer(config, journal, clock, today or self._today)
         self._asker = Asker(self.outbox.ask, self._issuer.last_granted)
         self._ledger = Ledger(journal, self.outbox.appended)
-        services = {service.letter for service in config.services}
         self._papers = PaperKeeper(
-            journal, self._ledger, clock, services, lambda: self._issuer.business_date
+            journal, self._ledger, clock, lambda: self._issuer.business_date
         )
         self.visits = VisitRunner(
-            config,
+            self._offering,
             journal=journal,
             ledger=self._ledger,
             issuer=self._issuer,
@@ -189,6 +190,7 @@ class KioskController:
             quiet_s=self.presses.quiet_s,
             tell=self.outbox.tell_applied,
             device=self._device,
+            taken=self._configured,
         )
         self.callers = CallerKeeper(
             callers or {},
@@ -281,6 +283,10 @@ class KioskController:
             self.visits.dispatch(flow.Identified(segment))
 
     @property
+    def _config(self) -> KioskConfig:
+        return self._offering.config
+
+    @property
     def visit(self) -> flow.Visit:
         """Where the visit is."""
         return self.visits.visit
@@ -328,6 +334,11 @@ class KioskController:
             await self.presses.disarm(command)
         elif isinstance(command, ShowPad):
             self.callers.show(command)
+
+    def _configured(self, configuration: Configuration) -> None:
+        self._offering.want(configuration.offer)
+        self.visits.renew()
+        self._refresh()
 
     def _online_changed(self, online: bool) -> None:
         if online:

@@ -160,6 +160,8 @@ class DesiredKeeper:
         from firmware.flash.errors import FlashError
 
         assert self._settings is not None
+        if not self._settings.firmware_key:
+            raise Refusal("firmware needs updates.firmware_key in kiosk.toml")
         try:
             bundle = read_bundle(folder, Path(self._settings.firmware_key))
         except (FlashError, ValueError, KeyError, TypeError) as error:

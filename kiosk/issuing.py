@@ -7,7 +7,7 @@ import structlog
 
 from kiosk import flow
 from kiosk.business_day import move_forward
-from kiosk.config import KioskConfig
+from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, display, next_number
 from kiosk.paper import State
 from sync.clock import Clock
@@ -44,10 +44,14 @@ class Issuer:
         self._today = today
         self._bands = (config.band, *config.spare_bands)
         self._show_band = config.show_band
-        self._services = {service.letter: service for service in config.services}
         self._full: dict[str, str] = {}  # letter -> business date on which the last number went
         self._last_date = journal.last_business_date()
         self._seen: Sequence[LastNumber] = ()  # what the server has seen, not yet journalled
+        self.offer(config.services)
+
+    def offer(self, services: Sequence[ServiceConfig]) -> None:
+        """Issue tickets of these services from now on."""
+        self._services = {service.letter: service for service in services}
         self._find_full()
 
     @property

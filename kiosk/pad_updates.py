@@ -16,8 +16,13 @@ from hal.errors import HalError
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper, Refusal, write_durably
 from kiosk.rollout import PadNow, PadStage, Rollout, Target
-from sync.configuration import AppliedConfig, DesiredConfig, PadApplied, read_configuration
-from sync.errors import BadMessage
+from sync.configuration import (
+    AppliedConfig,
+    Configuration,
+    DesiredConfig,
+    PadApplied,
+    claimed_version,
+)
 
 LOOK_S = 1.0
 RESTART_S = 60.0
@@ -40,7 +45,8 @@ log = structlog.get_logger()
 
 class PadUpdates:
     """``quiet_s(counter)`` is the time since anybody used the counter's pad; ``tell`` sends what
-    was applied to the branch; ``device`` notes the health of a device; ``now_s`` measures time.
+    was applied to the branch; ``device`` notes the health of a device; ``now_s`` measures time;
+    ``taken`` gets each configuration that is in force from now on.
     """
 
     def __init__(
@@ -53,7 +59,9 @@ class PadUpdates:
         quiet_s: Callable[[int], float],
         tell: Callable[[AppliedConfig], bool],
         device: Callable[[str, str, Health], None],
+        taken: Callable[[Configuration], None] = lambda _: None,
     ) -> None:
+        self._taken = taken
         self._node = config.node
         self._chips = {pad.counter: pad.chip for pad in config.pads if "rating" in pad.roles}
         self._pads = {c: pad for c, pad in pads.items() if isinstance(pad, UpdatablePad)}
@@ -81,6 +89,8 @@ class PadUpdates:
         if not self._enabled:
             return
         self._keeper.load()
+        if self._keeper.now is not None:
+            self._taken(self._keeper.now.configuration)
         self._looking = asyncio.create_task(self._look_for_ever())
 
     async def stop(self) -> None:
@@ -97,9 +107,11 @@ class PadUpdates:
                 # Signatures, and some twenty files made durable: not while the screen waits.
                 if await asyncio.to_thread(self._keeper.take, message):
                     log.info("config.taken", version=self._keeper.version)
+                    assert self._keeper.now is not None
+                    self._taken(self._keeper.now.configuration)
                 self._refused = (0, "")
             except Refusal as error:
-                self._refused = (_version_of(message), str(error))
+                self._refused = (claimed_version(message.config), str(error))
                 log.error("config.refused", version=self._refused[0], reason=str(error))
         self.look()
 
@@ -250,11 +262,3 @@ def _version(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split("."))
     except ValueError:
         return ()
-
-
-def _version_of(message: DesiredConfig) -> int:
-    """The version that a refused message claims to be; 0 if that cannot be read."""
-    try:
-        return read_configuration(message.config).version
-    except BadMessage:
-        return 0

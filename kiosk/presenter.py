@@ -7,6 +7,7 @@ from datetime import datetime
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.sheets import Known, sheet_view
+from kiosk.offering import service_of
 from kiosk.view import (
     AccessView,
     Document,
@@ -197,7 +198,7 @@ def present(
             modes=modes,
         )
     ticket = visit.ticket
-    service = next(s for s in config.services if s.letter == ticket.service)
+    service = service_of(config, ticket.service)
     if visit.phase is Phase.NO_SLIP:
         return NoSlipView(
             visit.language,

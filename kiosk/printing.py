@@ -3,16 +3,16 @@ and what is known of it, durable before it is acted on.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
 
 from hal.api import Health, HealthState, Paper, PrintResult, Slip, TicketPrinter
 from hal.errors import HalError
-from kiosk.config import KioskConfig
 from kiosk.flow import Ticket
 from kiosk.ledger import Ledger
+from kiosk.offering import Offering
 from kiosk.paper import (
     RESERVED,
     Acknowledged,
@@ -53,10 +53,10 @@ log = structlog.get_logger()
 class SlipPrinter:
     """The kiosk's printer, with a deadline on every call and no way to fail but by its result."""
 
-    def __init__(self, config: KioskConfig, printer: TicketPrinter) -> None:
+    def __init__(self, offering: Offering, printer: TicketPrinter) -> None:
         self._printer = printer
-        self._branch = config.branch
-        self._services = {service.letter: service for service in config.services}
+        self._branch = offering.config.branch
+        self._offering = offering
 
     @property
     def health(self) -> Health:
@@ -105,7 +105,7 @@ class SlipPrinter:
         try:
             slip = build_slip(
                 branch_name=branch.zh if language == "zh_CN" else branch.en,
-                service_name=names(self._services[ticket.service])[language],
+                service_name=names(self._offering.service(ticket.service))[language],
                 number=ticket.number,
                 waiting=wait.ahead,
                 wait_min=(wait.low_min or 0, wait.high_min or 0) if known else None,
@@ -177,13 +177,11 @@ class PaperKeeper:
         journal: Journal,
         ledger: Ledger,
         clock: Clock,
-        services: Collection[str],
         business_date: Callable[[], str],
     ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._clock = clock
-        self._services = services
         self._business_date = business_date
         self._ticket = ""
         self._paper = RESERVED
@@ -243,7 +241,7 @@ class PaperKeeper:
 
     def recover(self) -> TicketIssued | None:
         """Settle what a crash left, oldest first. The last ticket is taken in hand and returned
-        if it is fresh, of a service that still exists, and not settled.
+        if it is fresh and not settled.
         """
         left = {
             ticket: TicketPaper(State(state), attempt)
@@ -297,8 +295,6 @@ class PaperKeeper:
         """Whether the visitor may still stand there: by the boot's own clock within one boot, by
         wall clock over a power cut. A clock that stands before the ticket cannot tell its age.
         """
-        if event.data.service not in self._services:
-            return False
         if event.clk.boot == self._clock.boot:
             age_ms = self._clock.mono_ms() - event.clk.mono_ms
         else:

@@ -10,15 +10,16 @@ from kiosk import flow
 from kiosk.asking import Asker
 from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
-from kiosk.config import KioskConfig
 from kiosk.feedback_desk import FeedbackDesk
 from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
+from kiosk.offering import Offering
 from kiosk.presenter import OnPaper, letters_with_steps, person_letter
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
 from kiosk.receipt import TOPICS, build_receipt
 from kiosk.times import length_s
 from kiosk.view import LANGUAGES, Wait
+from kiosk.visit import fresh
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.journal import Journal
@@ -34,7 +35,7 @@ class VisitRunner:
 
     def __init__(
         self,
-        config: KioskConfig,
+        offering: Offering,
         *,
         journal: Journal,
         ledger: Ledger,
@@ -52,7 +53,7 @@ class VisitRunner:
         printed: Callable[[], None],
         spawn: Spawn,
     ) -> None:
-        self._config = config
+        self._offering = offering
         self._journal = journal
         self._ledger = ledger
         self._issuer = issuer
@@ -68,9 +69,7 @@ class VisitRunner:
         self._changed = changed
         self._printed = printed
         self._spawn = spawn
-        self.visit = flow.first_visit(
-            config.screen.language, person_letter(config), letters_with_steps(config), available()
-        )
+        self.visit = self._first_visit()
         self.on_paper: OnPaper | None = None
         self._feedback = FeedbackDesk(
             journal=journal,
@@ -116,7 +115,20 @@ class VisitRunner:
                         waiting.extend([answer] if answer else [])
         if self.visit.ticket is None:
             self.on_paper = None
+        self.renew()
         self._changed()
+
+    def renew(self) -> None:
+        """Offer what the branch wants by now, unless somebody is in the middle of a visit."""
+        if self.visit == fresh(self.visit) and self._offering.swap():
+            self.visit = self._first_visit()
+            self._issuer.offer(self._offering.config.services)
+
+    def _first_visit(self) -> flow.Visit:
+        config = self._offering.config
+        return flow.first_visit(
+            config.screen.language, person_letter(config), letters_with_steps(config), available()
+        )
 
     def recover(self) -> None:
         """Settle what a crash left between journal and paper. A fresh ticket whose slip was
@@ -138,7 +150,7 @@ class VisitRunner:
     @property
     def server_numbers(self) -> bool:
         """Whether numbers are the server's, and it is there."""
-        return self._config.numbers == "server" and self._outbox.online
+        return self._offering.config.numbers == "server" and self._outbox.online
 
     # --- tickets ----------------------------------------------------------------------------
 
@@ -210,7 +222,7 @@ class VisitRunner:
 
     def _start_timer(self, timer: flow.Timer) -> None:
         self._stop_timer()
-        after_s = length_s(timer, self.visit, self._config.ticket_screen_s)
+        after_s = length_s(timer, self.visit, self._offering.config.ticket_screen_s)
         if not self._stopping:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(after_s, self._time_is_up, timer)

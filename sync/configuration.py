@@ -3,18 +3,21 @@
 ``config`` of a DesiredConfig is the JSON text of a Configuration; its bytes, behind SIGNED, are
 what is signed (Ed25519), so a reader checks what came and not what it understood. Firmware rides
 along unsigned here: each bundle has a signature of its own, by another key, and the text names it
-by hash. Versions of a node's configuration only rise. A configuration refuses keys that it does
-not know, unlike messages.
+by hash. What visitors are offered is an :class:`~sync.offer.Offer` in that text. Versions of a
+node's configuration only rise. A configuration refuses keys that it does not know, unlike
+messages.
 
 Errors: BadMessage, with the field and what was expected.
 """
 
 import hashlib
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from sync.errors import BadMessage
+from sync.offer import Offer, offer_problems
+from sync.settings import SettingsError, fit
 
 SIGNED = b"lobby-cfg-1\n"
 """Stands before the signed text: what is signed here is never firmware, nor the other way."""
@@ -35,13 +38,18 @@ class WantedFirmware(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         return self.manifest[:HASH_DIGITS]
 
 
-class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What ``node`` shall have. ``version`` counts from 1; what is missing has its default."""
+class Configuration(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """What ``node`` shall have. ``version`` counts from 1; what is missing has its default.
+    Without an ``offer`` a kiosk offers what its own kiosk.toml says.
+    """
 
     node: str
     version: int
     issued_ms: int
     firmware: list[WantedFirmware] = []
+    offer: Offer | None = None
 
 
 class FirmwareBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +107,7 @@ class AppliedConfig(
     pads: list[PadApplied] = []
 
 
-_decoder = msgspec.json.Decoder(Configuration)
+_OFFER = "offer."
 
 
 def signed_bytes(config: str) -> bytes:
@@ -113,11 +121,39 @@ def text_of(configuration: Configuration) -> str:
 
 
 def read_configuration(text: str) -> Configuration:
-    """Read the text of a configuration. Raises BadMessage."""
+    """Read the text of a configuration and check all of it. Raises BadMessage; what is wrong with
+    the offer begins with the branch's file and the key there.
+    """
     try:
-        found: Configuration = _decoder.decode(text)
+        table = msgspec.json.decode(text)
+        found = fit(table, Configuration)
+    except SettingsError as error:
+        raise BadMessage(_in_its_file(str(error), table)) from error
     except (msgspec.DecodeError, UnicodeError) as error:
         raise BadMessage(f"not a configuration: {error}") from error
     if found.version < 1:
         raise BadMessage(f"version {found.version}: configurations count from 1")
+    if (offer := found.offer) is not None:
+        for key, problem in offer_problems(offer):
+            raise BadMessage(f"{offer.file or 'offer'}: {key}: {problem}")
     return found
+
+
+def claimed_version(text: str) -> int:
+    """The version that a refused text claims to be; 0 if that cannot be read."""
+    try:
+        return msgspec.json.decode(text, type=_Claim).version
+    except (msgspec.DecodeError, UnicodeError):
+        return 0
+
+
+class _Claim(msgspec.Struct):
+    version: int
+
+
+def _in_its_file(problem: str, table: Any) -> str:
+    """``offer.services[0].zh: …`` as ``kiosk-offer.toml: services[0].zh: …``."""
+    file = table["offer"].get("file") if problem.startswith(_OFFER) else None
+    if isinstance(file, str) and file:
+        return f"{file}: {problem.removeprefix(_OFFER)}"
+    return f"not a configuration: {problem}"

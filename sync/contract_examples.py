@@ -18,6 +18,7 @@ from sync.configuration import (
     text_of,
 )
 from sync.identity import CHAIN_START, chain, uuid7
+from sync.offer import Offer, Service
 
 KIOSK, BRANCH, COMMANDER = "kiosk-1", "branch-1", "desk-1"
 BEGAN_MS = 1_795_395_600_000
@@ -196,7 +197,7 @@ SESSION: tuple[msgspec.Struct, ...] = (
             Configuration(
                 node=KIOSK, version=7, issued_ms=BEGAN_MS, firmware=[
                     WantedFirmware(chip="rp2", version="0.2.0", manifest=_BUNDLE.sha256)
-                ],
+                ], offer=Offer([Service("A", "现金业务", "Cash")], "kiosk-offer.toml"),
             )
         ),
         signature=bytes(64), bundles=[_BUNDLE],

@@ -55,9 +55,17 @@ def load(path: Path, expected: type[_S]) -> _S:
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path}: not TOML: {error}") from error
     try:
+        return fit(table, expected)
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {error}") from error
+
+
+def fit(table: Any, expected: type[_S]) -> _S:
+    """``table`` as ``expected``. Raises SettingsError, which begins with the key."""
+    try:
         return msgspec.convert(table, expected, strict=True)
     except msgspec.ValidationError as error:
-        raise SettingsError(f"{path}: {_explain(str(error), table, expected)}") from error
+        raise SettingsError(_explain(str(error), table, expected)) from error
 
 
 def _explain(problem: str, table: dict[str, Any], expected: type[msgspec.Struct]) -> str:

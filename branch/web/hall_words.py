@@ -96,6 +96,8 @@ _TEXTS = {
     "fault.storage_low": ("存储快满", "storage nearly full"),
     "fault.storage_full": ("存储已满，停止取号", "storage full, no tickets"),
     "fault.not_authorised": ("没有权限", "not authorised"),
+    "fault.offer_refused": ("取号机业务文件有错", "a mistake in the kiosks' file of services"),
+    "fault.config_refused": ("{n} 没有接受新设置", "{n} did not take its new settings"),
     "fault.fork": ("记录不一致", "records differ"),
     # what can be done
     "do.take": ("我去", "I will go"),

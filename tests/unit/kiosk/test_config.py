@@ -256,7 +256,12 @@ def test_updates_and_restore_are_read(tmp_path: Path) -> None:
         (SAMPLE + UPDATES + "at_once = 0\n", "updates.at_once: 0; expected 1 to 8 pads"),
         (SAMPLE + UPDATES + "at_once = 9\n", "updates.at_once: 9; expected 1 to 8 pads"),
         (SAMPLE + UPDATES + "quiet_s = -1.0\n", "updates.quiet_s: -1; expected 0 to 3600"),
-        (SAMPLE + '[updates]\nconfig_key = "a"\n', "updates.firmware_key: missing"),
+        (SAMPLE + '[updates]\nfirmware_key = "a"\n', "updates.config_key: missing"),
+        (
+            SAMPLE.replace("counter = 1", 'counter = 1\nunique_id = "aa"\nrestore = true', 1)
+            + '[updates]\nconfig_key = "a"\n',
+            r"pads\[0\].restore: needs .* \[updates\] with firmware_key",
+        ),
         (
             SAMPLE.replace("counter = 1", "counter = 1\nrestore = true", 1) + UPDATES,
             r"pads\[0\].restore: needs the pad's unique_id",

@@ -115,7 +115,7 @@ def test_the_next_one_replaces_it_and_its_firmware(tmp_path, branch, keeper):
         (lambda b: b.signed('{"node":"kiosk-1","version":0,"issued_ms":0}'), "count from 1"),
         (
             lambda b: b.signed('{"node":"kiosk-1","version":9,"issued_ms":0,"colour":1}'),
-            "unknown field `colour`",
+            "not a configuration: colour: unknown key",
         ),
         (lambda b: msgspec.structs.replace(b.message(3), signature=bytes(64)), "signature"),
         (lambda b: msgspec.structs.replace(b.message(3, "1.1.0"), bundles=[]), "did not come"),

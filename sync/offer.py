@@ -1,0 +1,120 @@
+"""What a kiosk offers its visitors: services, and what is checked of them. Pure.
+
+It stands in kiosk.toml, or in a file of the branch that is pushed to every kiosk as a part of its
+signed configuration; the tables are the same.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+MOST_DOCUMENTS = 3
+MOST_SERVICES = 4
+"""The tiles of one screen."""
+
+Problems = Iterator[tuple[str, str]]
+
+
+class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Something to have at hand for a service, with a short note."""
+
+    zh: str
+    en: str
+    note_zh: str = ""
+    note_en: str = ""
+    icon: Literal["id", "card", "phone", "slip"] = "id"
+
+
+class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One service; ``letter`` starts its numbers. ``priority`` marks the "a person, please"
+    button. ``short_*`` is the name where there is little room. ``simple_*`` puts the service on
+    the first screen of simple mode under that name, two at most; if none has it, the first two
+    go there as they are. ``documents`` are shown before the ticket, three at most; with
+    ``machine_min`` (minutes) a self-service machine is offered beside the counter.
+    """
+
+    letter: str
+    zh: str
+    en: str
+    examples_zh: str = ""
+    examples_en: str = ""
+    priority: bool = False
+    short_zh: str = ""
+    short_en: str = ""
+    simple_zh: str = ""
+    simple_en: str = ""
+    simple_examples_zh: str = ""
+    simple_examples_en: str = ""
+    documents: list[Document] = []
+    machine_min: int = 0
+
+    @property
+    def has_step(self) -> bool:
+        """Whether there is something to read before its ticket."""
+        return bool(self.documents or self.machine_min)
+
+
+class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a branch wants its kiosks to offer; ``file`` is the name of the branch's own file, for
+    whoever reads why it was refused.
+    """
+
+    services: list[Service]
+    file: str = ""
+
+
+def offer_problems(offer: Offer) -> Problems:
+    """(key, what is wrong with it)."""
+    yield from service_problems(offer.services)
+
+
+def service_problems(services: Sequence[Service]) -> Problems:
+    """(key, what is wrong with it)."""
+    if not services:
+        yield "services", "none; a kiosk without a service has nothing to offer"
+    letters = [service.letter for service in services]
+    for index, service in enumerate(services):
+        key, letter = f"services[{index}]", service.letter
+        if len(letter) != 1 or not "A" <= letter <= "Z":
+            yield f"{key}.letter", f"{letter!r}; expected one of A to Z"
+        if letters.index(letter) != index:
+            yield f"{key}.letter", f"{letter!r} is taken by another service"
+        yield from text_problems(f"{key}.zh", service.zh)
+        yield from text_problems(f"{key}.en", service.en)
+        yield from _step_problems(key, service)
+        yield from _simple_problems(key, service)
+    if sum(bool(service.simple_zh) for service in services) > 2:
+        yield "services", "more than two with simple_zh; simple mode has two tiles"
+    if sum(not service.priority for service in services) > MOST_SERVICES:
+        yield "services", "more than four ordinary ones; the home screen has four tiles"
+    if sum(service.priority for service in services) > 1:
+        yield "services", "more than one with priority; the home screen has one such button"
+
+
+def _step_problems(key: str, service: Service) -> Problems:
+    if service.priority and service.has_step:
+        yield (
+            f"{key}.machine_min" if service.machine_min else f"{key}.documents",
+            "not for the priority service: who asks for a person is not sent elsewhere",
+        )
+    if len(service.documents) > MOST_DOCUMENTS:
+        yield f"{key}.documents", f"more than {MOST_DOCUMENTS}; the screen ends"
+    if not 0 <= service.machine_min <= 60:
+        yield f"{key}.machine_min", f"{service.machine_min}; expected 0 to 60"
+    for number, document in enumerate(service.documents):
+        yield from text_problems(f"{key}.documents[{number}].zh", document.zh)
+        yield from text_problems(f"{key}.documents[{number}].en", document.en)
+
+
+def _simple_problems(key: str, service: Service) -> Problems:
+    if bool(service.simple_zh) != bool(service.simple_en):
+        yield f"{key}.simple_zh", "needs simple_en too, and the other way round"
+    if service.simple_zh and service.priority:
+        yield f"{key}.simple_zh", "a priority service is in simple mode already"
+
+
+def text_problems(key: str, text: str) -> Problems:
+    """What is wrong with a text for screen and slip."""
+    if not text.strip() or not text.isprintable():
+        yield key, f"{text!r}; expected a text that can be shown and printed"

@@ -273,7 +273,7 @@ class KioskController:
             return
         if control == CONTROL_REPRINT and not self._printer.able:
             return  # it went while the finger came: the only reprint is not spent on that
-        if lets_nobody_join(control, self._config.services, self._joining()):
+        if lets_nobody_join(control, self._shown):
             return  # the same: the tile says why by now
         self.visits.dispatch(flow.Tapped(control, touch))
 

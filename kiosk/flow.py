@@ -3,6 +3,8 @@
     phase      event             next       effects
     HOME       tapped service    ISSUING    Issue(service, request)
     HOME       tapped service    TRIAGE     timer idle; it has documents or a machine to show
+    HOME       tapped service    HOME       timer idle; others are within it, they are shown
+    HOME       tapped back       HOME       timer idle; out of the services within another one
     HOME       identified        HOME       (a card or code names the visitor's segment)
     HOME       tapped language   HOME       timer idle
     HOME       tapped access     ACCESS     timer idle

@@ -1,13 +1,14 @@
 """From the visit and what is known of the queues to a view for the window. Pure."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from kiosk import tree
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
-from kiosk.sheets import Known, sheet_view
 from kiosk.offering import service_of
+from kiosk.sheets import Known, sheet_view
 from kiosk.view import (
     AccessView,
     Document,
@@ -91,11 +92,34 @@ def tile_of(service: ServiceConfig, waits: Mapping[str, Wait], closed: str) -> S
     )
 
 
-def simple_tiles(config: KioskConfig, tiles: list[ServiceTile]) -> list[ServiceTile]:
-    """What simple mode offers of ``tiles``, which are in the order of the configuration."""
+def level_tiles(config: KioskConfig, tiles: list[ServiceTile], group: str) -> list[ServiceTile]:
+    """What one screen of the tree offers of ``tiles``; one that opens others has the waits of
+    those, and is closed where they all are.
+    """
+    by_letter = {tile.letter: tile for tile in tiles}
+    shown = []
+    for service in tree.level(config.services, group):
+        tile = by_letter[service.letter]
+        inside = [by_letter[leaf.letter] for leaf in tree.leaves(config.services, tile.letter)]
+        if inside != [tile]:
+            offered = [one for one in inside if not one.closed]
+            closed = "" if offered else inside[0].closed
+            wait = tree.span([one.wait for one in offered])
+            tile = replace(tile, group=True, wait=wait, closed=closed)
+        shown.append(tile)
+    return shown
+
+
+def simple_tiles(
+    config: KioskConfig, tiles: list[ServiceTile], top_level: Collection[str]
+) -> list[ServiceTile]:
+    """What simple mode offers of ``tiles``, which are in the order of the configuration: no tree,
+    a service that opens others gives its own ticket.
+    """
     named = {service.letter: service for service in config.services if service.simple_zh}
     ordinary = [tile for tile in tiles if not tile.priority]
-    chosen = [tile for tile in ordinary if tile.letter in named] or ordinary[:SIMPLE_SERVICES]
+    first = [tile for tile in ordinary if tile.letter in top_level][:SIMPLE_SERVICES]
+    chosen = [tile for tile in ordinary if tile.letter in named] or first
     for index, tile in enumerate(chosen):
         if service := named.get(tile.letter):
             chosen[index] = replace(
@@ -187,8 +211,12 @@ def present(
         modes = visit.modes
         if modes.simple and visit.everything:
             modes = replace(modes, simple=False)  # four services have no room in large print
+        group = visit.path[-1] if visit.path else ""
         if modes.simple:
-            tiles = simple_tiles(config, tiles)
+            top_level = {service.letter for service in tree.level(config.services, "")}
+            tiles = simple_tiles(config, tiles, top_level)
+        else:
+            tiles = level_tiles(config, tiles, group)
         return HomeView(
             visit.language,
             top,
@@ -196,6 +224,7 @@ def present(
             online=online,
             notice=visit.notice,
             modes=modes,
+            group=names(service_of(config, group)) if group else {},
         )
     ticket = visit.ticket
     service = service_of(config, ticket.service)
@@ -237,13 +266,11 @@ def closed_because(
     return "" if service.priority else CLOSED_WORDS.get(joining.get(service.letter, OPEN), "")
 
 
-def lets_nobody_join(
-    control: str, services: Iterable[ServiceConfig], joining: Mapping[str, str]
-) -> bool:
-    """Whether the control is a service's and the branch gives no ticket of it now."""
+def lets_nobody_join(control: str, view: View | None) -> bool:
+    """Whether the control is a service's and the screen says why it gives no ticket now."""
     letter = control.removeprefix(SERVICE_PREFIX)
-    service = next((s for s in services if s.letter == letter), None)
-    return bool(service and closed_because(service, (), joining))
+    tiles = view.tiles if isinstance(view, HomeView) else ()
+    return any(tile.letter == letter and tile.closed for tile in tiles)
 
 
 def reference(ticket_id: str) -> str:

@@ -65,6 +65,9 @@ def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
         return (visit, ()) if step == (visit.talk, ()) else talked(visit, step)
     if visit.phase is Phase.HOME and control.startswith(SERVICE_PREFIX):
         service = control.removeprefix(SERVICE_PREFIX)
+        if service in visit.groups and not (visit.modes.simple and not visit.everything):
+            after = replace(visit, path=(*visit.path, service), notice="")
+            return after, (StartTimer(Timer.IDLE),)
         # Simple mode has no steps between: somebody at the counter asks for the documents.
         if service in visit.steps and not visit.modes.simple:
             after = replace(visit, phase=Phase.TRIAGE, service=service, notice="")
@@ -96,10 +99,12 @@ def _asked(visit: Visit, service: str, touch: str) -> tuple[Visit, tuple[Effect,
 
 def _tapped_athome(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
     visit = replace(visit, notice="")
+    if control == CONTROL_BACK and visit.path:
+        return replace(visit, path=visit.path[:-1]), (StartTimer(Timer.IDLE),)
     after = {
         CONTROL_ACCESS: replace(visit, phase=Phase.ACCESS, chosen=visit.modes),
         CONTROL_EVERYTHING: replace(visit, everything=visit.modes.simple),
-        CONTROL_EXIT: replace(visit, modes=PLAIN, chosen=PLAIN, everything=False),
+        CONTROL_EXIT: replace(visit, modes=PLAIN, chosen=PLAIN, everything=False, path=()),
     }.get(control)
     return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
 
@@ -109,7 +114,7 @@ def _tapped_access(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ..
     if event.control == CONTROL_PERSON and visit.person:
         return _asked(visit, visit.person, event.touch)
     if event.control == CONTROL_GO:
-        after = replace(visit, phase=Phase.HOME, modes=chosen, everything=False)
+        after = replace(visit, phase=Phase.HOME, modes=chosen, everything=False, path=())
         return after, (StartTimer(Timer.IDLE),)
     switched = {
         CONTROL_SIMPLE: replace(chosen, simple=not chosen.simple),

@@ -63,7 +63,7 @@ PLAIN = Modes()
 @dataclass(frozen=True, slots=True)
 class Wait:
     """What is known of a queue: people ahead (None = unknown) and the wait interval in minutes
-    (None = unknown).
+    (None = unknown). Of a group of services only the interval is known.
 
     ``low_min == high_min == 0`` with nobody ahead means that a window is free: "No wait".
     """
@@ -87,6 +87,7 @@ class ServiceTile:
     priority: bool = False  # the "a person, please" service, drawn as the green button
     short: dict[str, str] = field(default_factory=dict)  # name for the small kiosk, if needed
     closed: str = ""  # key of the catalogue that says why no number is given ("closed.full")
+    group: bool = False  # it opens others; its wait is from the shortest of theirs to the longest
 
     def brief(self, language: str) -> str:
         """The short name where there is one, in the same language as the name."""
@@ -113,6 +114,7 @@ class HomeView:
     online: bool = True
     notice: str = ""  # key of the catalogue for a short transient word, "" for none
     modes: Modes = PLAIN
+    group: dict[str, str] = field(default_factory=dict)  # name of what the tiles are within
     screen: Screen = Screen.HOME
 
 

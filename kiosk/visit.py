@@ -57,7 +57,8 @@ class Visit:
     person, "" if there is none; ``chosen`` are the modes as switched on the accessibility sheet;
     ``behind`` is where the visit was before the warning, which stands for ``left_s`` more seconds.
     ``steps`` are the letters of services with something to read before the ticket, ``service`` the
-    one that is read about; ``notice`` is the key of a word on the first screen.
+    one that is read about; ``notice`` is the key of a word on the first screen. ``groups`` are the
+    letters of services that open others, ``path`` those that are open, the outermost first.
     """
 
     phase: Phase
@@ -79,6 +80,8 @@ class Visit:
     notice: str = ""
     languages: tuple[str, ...] = LANGUAGES
     talk: feedback.Talk | None = None
+    groups: frozenset[str] = frozenset()
+    path: tuple[str, ...] = ()
 
     @property
     def whole_s(self) -> int:
@@ -240,10 +243,12 @@ def first_visit(
     person: str = "",
     steps: frozenset[str] = frozenset(),
     languages: tuple[str, ...] = LANGUAGES,
+    groups: frozenset[str] = frozenset(),
 ) -> Visit:
     """The home screen in the branch's own language. ``person``: the letter of that service;
     ``steps``: those of services with documents or a machine to show before the ticket;
-    ``languages``: what the language switch goes through.
+    ``languages``: what the language switch goes through; ``groups``: the letters of services that
+    open others.
     """
     return Visit(
         Phase.HOME,
@@ -252,12 +257,15 @@ def first_visit(
         person=person,
         steps=steps,
         languages=languages,
+        groups=groups,
     )
 
 
 def fresh(visit: Visit) -> Visit:
     """The first screen again, nothing left of this visit."""
-    return first_visit(visit.default_language, visit.person, visit.steps, visit.languages)
+    return first_visit(
+        visit.default_language, visit.person, visit.steps, visit.languages, visit.groups
+    )
 
 
 def home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:

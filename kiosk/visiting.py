@@ -18,6 +18,7 @@ from kiosk.presenter import OnPaper, letters_with_steps, person_letter
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
 from kiosk.receipt import TOPICS, build_receipt
 from kiosk.times import length_s
+from kiosk.tree import groups
 from kiosk.view import LANGUAGES, Wait
 from kiosk.visit import fresh
 from sync.clock import Clock
@@ -127,7 +128,11 @@ class VisitRunner:
     def _first_visit(self) -> flow.Visit:
         config = self._offering.config
         return flow.first_visit(
-            config.screen.language, person_letter(config), letters_with_steps(config), available()
+            config.screen.language,
+            person_letter(config),
+            letters_with_steps(config),
+            available(),
+            groups(config.services),
         )
 
     def recover(self) -> None:
@@ -205,7 +210,7 @@ class VisitRunner:
         self._printed()
 
     def _receipt(self, topic: str, number: str, due_date: str) -> Slip:
-        branch, language = self._config.branch, self.visit.language
+        branch, language = self._offering.config.branch, self.visit.language
         if language not in LANGUAGES:
             language = "en"  # a slip has its own words
         return build_receipt(

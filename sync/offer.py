@@ -4,7 +4,7 @@ It stands in kiosk.toml, or in a file of the branch that is pushed to every kios
 signed configuration; the tables are the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,6 +12,8 @@ import msgspec
 MOST_DOCUMENTS = 3
 MOST_SERVICES = 4
 """The tiles of one screen."""
+MOST_TAPS = 3
+"""From the first screen to a ticket."""
 
 Problems = Iterator[tuple[str, str]]
 
@@ -31,7 +33,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     button. ``short_*`` is the name where there is little room. ``simple_*`` puts the service on
     the first screen of simple mode under that name, two at most; if none has it, the first two
     go there as they are. ``documents`` are shown before the ticket, three at most; with
-    ``machine_min`` (minutes) a self-service machine is offered beside the counter.
+    ``machine_min`` (minutes) a self-service machine is offered beside the counter. ``within`` is
+    the service whose tile opens this one; in simple mode that tile gives its own ticket.
     """
 
     letter: str
@@ -48,6 +51,7 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     simple_examples_en: str = ""
     documents: list[Document] = []
     machine_min: int = 0
+    within: str = ""
 
     @property
     def has_step(self) -> bool:
@@ -84,12 +88,44 @@ def service_problems(services: Sequence[Service]) -> Problems:
         yield from text_problems(f"{key}.en", service.en)
         yield from _step_problems(key, service)
         yield from _simple_problems(key, service)
+    yield from _tree_problems(services)
     if sum(bool(service.simple_zh) for service in services) > 2:
         yield "services", "more than two with simple_zh; simple mode has two tiles"
-    if sum(not service.priority for service in services) > MOST_SERVICES:
-        yield "services", "more than four ordinary ones; the home screen has four tiles"
     if sum(service.priority for service in services) > 1:
         yield "services", "more than one with priority; the home screen has one such button"
+
+
+def _tree_problems(services: Sequence[Service]) -> Problems:
+    within = {service.letter: service.within for service in services}
+    priority = {service.letter for service in services if service.priority}
+    for index, service in enumerate(services):
+        key, group = f"services[{index}].within", service.within
+        above = _above(service.letter, within)
+        inside = [one for one in services if one.within == service.letter]
+        if group and group not in within:
+            yield key, f"{group!r} is not one of the services"
+        elif group and {service.letter, group} & priority:
+            yield key, "not with the priority service: a person is asked for with one tap"
+        elif service.letter in above:
+            yield key, f"{group!r} is itself within {service.letter!r}; expected a tree"
+        elif len(above) + service.has_step >= MOST_TAPS:
+            yield key, f"more than {MOST_TAPS} taps to its ticket"
+        if inside and service.has_step:
+            yield f"services[{index}]", "documents, machine_min: its tile opens those within it"
+        if len(inside) > MOST_SERVICES:
+            yield f"services[{index}]", f"{len(inside)} within it; a screen has four tiles"
+    if sum(not service.priority and not service.within for service in services) > MOST_SERVICES:
+        yield "services", "more than four ordinary ones; the home screen has four tiles"
+
+
+def _above(letter: str, within: Mapping[str, str]) -> list[str]:
+    """What the service is within, the nearest first; a ring ends with the service itself."""
+    found: list[str] = []
+    above = within[letter]
+    while above in within and above not in found:
+        found.append(above)
+        above = within[above]
+    return found
 
 
 def _step_problems(key: str, service: Service) -> Problems:

@@ -62,9 +62,8 @@ class ChoiceTile(Control):
         self.open(not tile.closed)
         self._stub.paint(self.kit.rgba(STUB_CLOSED if tile.closed else STUB))
         self.label = tile.name[language]
-        self.spoken = self.kit.catalogue.text(
-            language, "spoken.tile", name=self.label, wait=spoken
-        )
+        key = "spoken.group" if tile.group else "spoken.tile"
+        self.spoken = self.kit.catalogue.text(language, key, name=self.label, wait=spoken)
         x, y, width, height = self.box
         middle = y + (height - DROP) / 2
         self._letter.place(

@@ -237,6 +237,15 @@ class PushButton(Control):
         self.add_widget(self._icon)
         self.add_widget(self._text)
 
+    def become(self, control_id: str, icon: str) -> None:
+        """Be another target in the same place from the next :meth:`write` on; a button without
+        an icon stays without.
+        """
+        if control_id != self.control_id:
+            self.cancel()
+            self.control_id = control_id
+            self._icon_name = icon if self._icon_name else ""
+
     def write(self, label: str, spoken: str = "") -> None:
         """Set the label and centre it, by its ink's height, with its icon."""
         x, y, width, height = self.box

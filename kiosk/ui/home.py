@@ -21,6 +21,7 @@ from kiosk.ui.tokens import MUTED, NOTICE, ON_NOTICE
 from kiosk.ui.waits import NOBODY, WaitWords, wait_words
 from kiosk.view import (
     CONTROL_ACCESS,
+    CONTROL_BACK,
     CONTROL_FEEDBACK,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
@@ -32,10 +33,16 @@ MOST_SERVICES = 4
 BAND = 148
 BAND_SMALL = 80
 GAP_SMALL = 16
-_ICONS = {CONTROL_ACCESS: "wheelchair", CONTROL_FEEDBACK: "speech", CONTROL_HELP: "bell"}
+_ICONS = {
+    CONTROL_ACCESS: "wheelchair",
+    CONTROL_BACK: "back",
+    CONTROL_FEEDBACK: "speech",
+    CONTROL_HELP: "bell",
+}
 _KEYS = {
     CONTROL_LANGUAGE: "lang.name",
     CONTROL_ACCESS: "access",
+    CONTROL_BACK: "back",
     CONTROL_FEEDBACK: "feedback",
     CONTROL_HELP: "help",
 }
@@ -53,6 +60,11 @@ def notice_icon(view: HomeView) -> str:
     if view.notice == "choice.machine.go":
         return "machine"
     return "warn" if view.online else "offline"
+
+
+def question(page: Page, view: HomeView) -> str:
+    """What the screen asks: which service, or which of a group."""
+    return view.group[page.language] if view.group else page.say("home.title")
 
 
 def by_kind(view: HomeView, most: int, screen: str) -> tuple[list[ServiceTile], list[ServiceTile]]:
@@ -156,10 +168,13 @@ class HomePage(Page):
         """Write services, queues and band; raise :class:`WindowError` if there are too many."""
         services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
-        self._header.write(view.header, view.language, self.say("home.title"))
+        title = question(self, view)
+        self._header.write(view.header, view.language, title)
         if self.large:
-            self._title.write(self.say("home.title"))
-            self._hint.write("" if self._band else self.say("home.hint"))
+            self._title.write(title)
+            grouped = any(tile.group for tile in services)
+            hint = self.say("home.hint.groups" if grouped else "home.hint")
+            self._hint.write("" if self._band else hint)
         if self._band:
             self._write_band(view)
         for number, control in enumerate(self._tiles):
@@ -171,6 +186,9 @@ class HomePage(Page):
         if persons:
             self._write_person(persons[0], online=view.online)
         for button in self._bottom:
+            if button.control_id in (CONTROL_ACCESS, CONTROL_BACK):
+                name = CONTROL_BACK if view.group else CONTROL_ACCESS
+                button.become(name, _ICONS[name])
             button.write(self.say(_KEYS[button.control_id]))
 
     def _write_band(self, view: HomeView) -> None:

@@ -5,13 +5,14 @@ from kivy.uix.widget import Widget
 from kiosk.ui.choices import CAPITAL_EM, ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import Panel
-from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon
+from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon, question
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style, Text
 from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_STUB, RULE, STUB
 from kiosk.ui.waits import wait_words
 from kiosk.view import (
+    CONTROL_BACK,
     CONTROL_EXIT,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
@@ -25,9 +26,15 @@ _KEYS = {
     CONTROL_LANGUAGE: "lang.name",
     CONTROL_LISTEN: "listen",
     CONTROL_EXIT: "low.exit",
+    CONTROL_BACK: "back",
     CONTROL_HELP: "help",
 }
-_ICONS = {CONTROL_LISTEN: "sound", CONTROL_EXIT: "cross", CONTROL_HELP: "bell"}
+_ICONS = {
+    CONTROL_LISTEN: "sound",
+    CONTROL_EXIT: "cross",
+    CONTROL_BACK: "back",
+    CONTROL_HELP: "bell",
+}
 
 
 class Row:
@@ -178,7 +185,7 @@ class LowHomePage(Page):
         services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
         notice = view.notice or ("" if view.online else "offline.title")
-        title = self.say(notice) if notice and not self.large else self.say("home.title")
+        title = self.say(notice) if notice and not self.large else question(self, view)
         self._header.write(view.header, view.language, title)
         self._write_hint(view, notice)
         for number, control in enumerate(self._tiles):
@@ -201,12 +208,15 @@ class LowHomePage(Page):
                 promise = self.say("person.home.unreached")
             self._person.show(persons[0], view.language, name, promise)
         for button in self._bottom:
+            if button.control_id in (CONTROL_EXIT, CONTROL_BACK):
+                name = CONTROL_BACK if view.group else CONTROL_EXIT
+                button.become(name, _ICONS[name])
             button.write(self.say(_KEYS[button.control_id]))
 
     def _write_hint(self, view: HomeView, notice: str) -> None:
         if self._title is None or self._hint is None:
             return
-        self._title.write(self.say("home.title"))
+        self._title.write(question(self, view))
         self._sign.opacity = 1.0 if notice else 0.0
         left, room = (float(MARGIN), float(WIDTH))
         if notice:

@@ -47,6 +47,8 @@ class ServiceButton(Control):
         figure = Style(72, True, align="right") if self._large else Style(60)
         self._ahead = Figure(kit, words, figure)
         self._people = Icon(kit, INK)
+        self._opens = Icon(kit, INK)
+        self.add_widget(self._opens)
         self._unknown = Lines(kit, Style(42, colour=MUTED, align="right"))
         self.add_widget(self._unknown)
         self.add_widget(self._ahead)
@@ -77,20 +79,26 @@ class ServiceButton(Control):
         self._stub.paint(self.kit.rgba(STUB_CLOSED if tile.closed else STUB))
         self._tear.rgba = self.kit.rgba(TEAR_CLOSED if tile.closed else TEAR)
         self.label = tile.name[language]
-        self.spoken = self.kit.catalogue.text(
-            language, "spoken.tile", name=self.label, wait=words.spoken
-        )
+        key = "spoken.group" if tile.group else "spoken.tile"
+        self.spoken = self.kit.catalogue.text(language, key, name=self.label, wait=words.spoken)
         x, y, width, height = self.box
         middle = y + height / 2
+        self._opens.opacity = 1.0 if tile.group else 0.0
         stub_middle = x + EDGE + self._stub_width / 2
         self._letter.write(tile.letter)
         if self._large:
             self._letter.place(stub_middle, middle + 45)
-            self._show_large(tile, language, words, x + 200, x + width - 40, middle)
+            right = x + width - 40
+            if tile.group:
+                right -= 64
+                self._opens.show("next", right + 20, middle - 28, 56)
+            self._show_large(tile, language, words, x + 200, right, middle)
         else:
             self._letter.place(stub_middle, middle + 38)
             # English words are longer than Chinese ones: they get the margins too.
             left, right = (156, 32) if language == "zh_CN" else (148, 18)
+            if tile.group:
+                self._opens.show("next", x + width - 66, middle - 70, 56)
             self._show_small(tile, language, words, x + left, x + width - right, middle)
 
     def _show_large(
@@ -140,7 +148,7 @@ class ServiceButton(Control):
         middle: float,
     ) -> None:
         self._name.write(tile.brief(language))
-        self._name.place(left, middle - 15, right - left)
+        self._name.place(left, middle - 15, right - left - (48 if tile.group else 0))
         baseline = middle + 73
         people = any(words.ahead)
         self._people.opacity = 1.0 if people else 0.0

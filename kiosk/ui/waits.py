@@ -2,6 +2,7 @@
 Pure.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from kiosk.catalogue import Catalogue
@@ -40,6 +41,8 @@ def wait_words(catalogue: Catalogue, language: str, wait: Wait, *, large: bool) 
         return say(catalogue, language, key, large=large, **values)
 
     low, high = wait.low_min, wait.high_min
+    if wait.ahead is None and low is not None and high is not None:
+        return _span_words(words, low, high)
     if wait.ahead is None:
         line = words("wait.unknown")
         spoken = catalogue.text(language, "wait.unknown").replace("\n", " ")
@@ -57,3 +60,15 @@ def wait_words(catalogue: Catalogue, language: str, wait: Wait, *, large: bool) 
     spoken = words("spoken.range", n=wait.ahead, a=low, b=high)
     line, span = words("wait.range", a=low, b=high), words("ticket.range", a=low, b=high)
     return WaitWords(ahead, line, span, spoken)
+
+
+def _span_words(words: Callable[..., str], low: int, high: int) -> WaitWords:
+    """A group of services: how long at least and at most, and nobody in particular ahead."""
+    if low == high == 0:
+        line = words("wait.none")
+        return WaitWords(NOBODY, line, line, line)
+    if low == high:
+        about = words("ticket.about", a=low)
+        return WaitWords(NOBODY, words("wait.about", a=low), about, about)
+    line, spoken = words("wait.range", a=low, b=high), words("spoken.span", a=low, b=high)
+    return WaitWords(NOBODY, line, words("ticket.range", a=low, b=high), spoken)

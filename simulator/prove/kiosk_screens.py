@@ -89,8 +89,22 @@ ODD_TILES = (
 )
 
 
+WITHIN = (
+    _tile("E", "开卡", "借记卡、社保卡", "New card", "Debit, social security", Wait(4, 10, 20)),
+    _tile("F", "挂失补办", "卡、存折", "Lost card", "Card or passbook", Wait(1, 5, 10)),
+    _tile("G", "改密码", "忘记也可以", "PIN", "Also if you forgot it", Wait(0, 0, 0)),
+    _tile("H", "查账", "流水、余额", "Statements", "Balance, history", Wait(2, 8, 8)),
+)
+
+
 def _unknown(tile: ServiceTile) -> ServiceTile:
     return replace(tile, wait=Wait())
+
+
+def _grouped(tile: ServiceTile) -> ServiceTile:
+    """As one that opens others: free, of one length, of two, unknown."""
+    waits = {"A": Wait(None, 0, 0), "B": Wait(None, 5, 40), "C": Wait(None, 8, 8)}
+    return replace(tile, group=True, wait=waits.get(tile.letter, Wait()))
 
 
 def home(language: str, **changes: Any) -> HomeView:
@@ -137,6 +151,13 @@ def gallery(language: str) -> dict[str, View]:
         ),
         "home-machine": home(language, notice="choice.machine.go"),
         "home-two": home(language, tiles=TILES[:2]),
+        "home-groups": home(language, tiles=(*map(_grouped, TILES), PERSON)),
+        "home-within": home(language, tiles=(*WITHIN, PERSON), group=TILES[1].name),
+        "home-within-offline": replace(
+            home_offline(language),
+            tiles=tuple(map(_unknown, (*WITHIN[:2], PERSON))),
+            group=TILES[1].name,
+        ),
         "home-offline": home_offline(language),
         "home-notice": home(language, notice="ticket.printing"),
         "ticket": ticket(language),

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from branch.queue.calendar import ServiceDay, minute_of_day
+from branch.queue.calendar import ServiceDay
 from branch.spoken import TEXTS, spoken_call
+from sync.hours import minute_of_day
 
 
 class SoundHours(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from branch.queue.calendar import DAY_MIN, ServiceDay, minute_of_day
+from branch.queue.calendar import ServiceDay
+from sync.hours import DAY_MIN, minute_of_day
 
 DAY_MAX_MIN = 24 * 60.0
 RATES_WITHIN = 4.0

@@ -10,7 +10,7 @@ import msgspec
 import structlog
 
 from branch.calling_config import ServiceConfig
-from sync.offer import Offer, offer_problems
+from sync.offer import Offer, Service, offer_problems
 from sync.settings import SettingsError, load
 
 MAX_OFFER_BYTES = 32 * 1024
@@ -66,6 +66,8 @@ class OfferFile:
                     f"{self._path}: services[{index}].letter: {service.letter!r} is not one of the"
                     " services of branch.toml; nobody would call its tickets"
                 )
+        services = [self._with_hours(service) for service in offer.services]
+        offer = msgspec.structs.replace(offer, services=services)
         for key, problem in offer_problems(offer):
             raise SettingsError(f"{self._path}: {key}: {problem}")
         size = len(msgspec.json.encode(offer))
@@ -74,3 +76,15 @@ class OfferFile:
                 f"{self._path}: {size} bytes for a kiosk, at most {MAX_OFFER_BYTES} are taken"
             )
         return msgspec.structs.replace(offer, file=self._path.name)
+
+    def _with_hours(self, service: Service) -> Service:
+        """The service with the branch's own hours and limit, where the file does not say."""
+        if service.priority:
+            return service  # who asks for a person may always ask
+        branch = next(one for one in self._services if one.letter == service.letter)
+        return msgspec.structs.replace(
+            service,
+            opens=service.opens or branch.opens,
+            closes=service.closes or branch.closes,
+            daily_limit=service.daily_limit or branch.daily_limit,
+        )

@@ -15,7 +15,14 @@ from kiosk.business_day import day_start
 from kiosk.places import check_places
 from kiosk.technician import is_hash
 from kiosk.view import LANGUAGES
-from sync.offer import Document, Service, service_problems, text_problems
+from sync.offer import (
+    Document,
+    Opening,
+    Service,
+    opening_problems,
+    service_problems,
+    text_problems,
+)
 from sync.settings import BrokerConfig, SettingsError, load
 from sync.topics import NODE_PATTERN
 
@@ -139,6 +146,7 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spare_bands: list[int] = []
     numbers: Literal["own", "server"] = "own"
     day_starts_at: str = "00:00"
+    opening: Opening = Opening()
     screen: ScreenConfig = ScreenConfig()
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
@@ -209,7 +217,7 @@ def _check(config: KioskConfig, path: Path) -> None:
         )
     _check_screen(config.screen, refuse)
     _check_branch(config.branch, refuse)
-    for key, problem in service_problems(config.services):
+    for key, problem in (*service_problems(config.services), *opening_problems(config.opening)):
         refuse(key, problem)
     _check_devices(config, refuse)
     _check_updates(config, refuse)

@@ -359,7 +359,7 @@ class KioskController:
         if full and self.visits.server_numbers:
             date = self._issuer.business_date
             full = frozenset(letter for letter in full if self._asker.is_exhausted(date, letter))
-        return full
+        return full | self._issuer.limited()
 
     def _joining(self) -> dict[str, str]:
         """The branch's word on new tickets, while it can be heard."""
@@ -404,6 +404,7 @@ class KioskController:
                     self._config.branch.complaints_phone,
                     self._figures.promises(self._config.services),
                 ),
+                clock_known=self._clock.stamp().quality != "none",
             )
             if view != self._shown:
                 self._shown = view

@@ -110,6 +110,22 @@ class Issuer:
         today = self.business_date
         return frozenset(letter for letter, date in self._full.items() if today <= date)
 
+    def limited(self) -> frozenset[str]:
+        """Letters of the services whose daily limit is given out on this business date, as far as
+        this kiosk knows: its own tickets, and the last of the server's numbers that it got.
+        """
+        today = self.business_date
+        return frozenset(
+            service.letter
+            for service in self._services.values()
+            if service.daily_limit
+            and service.daily_limit
+            <= sum(
+                self._journal.last_number(today, service.letter, band)
+                for band in (SERVER_BAND, *self._bands)
+            )
+        )
+
     def _next(
         self, transaction: Transaction, today: str, letter: str, granted: Granted | None
     ) -> tuple[int, int]:

@@ -7,10 +7,10 @@ from sync.offer import Offer
 
 
 def offered(own: KioskConfig, offer: Offer | None) -> KioskConfig:
-    """``own`` with the services of ``offer``, where there is one."""
+    """``own`` with the services and hours of ``offer``, where there is one."""
     if offer is None:
         return own
-    return msgspec.structs.replace(own, services=offer.services)
+    return msgspec.structs.replace(own, services=offer.services, opening=offer.opening)
 
 
 def service_of(config: KioskConfig, letter: str) -> ServiceConfig:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk import tree
+from kiosk.closing import DAYS_EN, MONTHS_EN, closed_because, closed_view
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.offering import service_of
 from kiosk.sheets import Known, sheet_view
 from kiosk.view import (
     AccessView,
+    ClosedView,
     Document,
     Header,
     HomeView,
@@ -26,18 +28,13 @@ from kiosk.view import (
     Wait,
     Words,
 )
+from sync.hours import Hall
 
 CAUSES_IN_WORDS = frozenset({"paper_out"})
 """Causes of a missing slip for which the catalogue has words of their own."""
-OPEN = "open"
-CLOSED_FULL = "closed.full"
-CLOSED_WORDS = {"closing": "closed.closing", "full": CLOSED_FULL, "closed": "closed.closed"}
-"""Keys of the catalogue by what the branch says of joining; any other word is "open"."""
 SIMPLE_SERVICES = 2
 NOTHING_KNOWN = Known()
 WEEKDAYS_ZH = "一二三四五六日"
-WEEKDAYS_EN = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS_EN = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +59,7 @@ def header(config: KioskConfig, now: datetime) -> Header:
         branch=Words(zh_CN=config.branch.zh, en=config.branch.en),
         date=Words(
             zh_CN=f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
-            en=f"{WEEKDAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
+            en=f"{DAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
         ),
         clock=f"{now:%H:%M}",
     )
@@ -78,8 +75,10 @@ def person_letter(config: KioskConfig) -> str:
     return next((service.letter for service in config.services if service.priority), "")
 
 
-def tile_of(service: ServiceConfig, waits: Mapping[str, Wait], closed: str) -> ServiceTile:
-    """The service as the first screen shows it; ``closed``: why it gives no number, or ""."""
+def tile_of(
+    service: ServiceConfig, waits: Mapping[str, Wait], closed: tuple[str, str] = ("", "")
+) -> ServiceTile:
+    """The service as the first screen shows it; ``closed``: see ``closed_because``."""
     short = Words(zh_CN=service.short_zh, en=service.short_en)
     return ServiceTile(
         service.letter,
@@ -88,7 +87,8 @@ def tile_of(service: ServiceConfig, waits: Mapping[str, Wait], closed: str) -> S
         waits.get(service.letter, Wait()),
         service.priority,
         short={language: name for language, name in short.items() if name},
-        closed=closed,
+        closed=closed[0],
+        opens=closed[1],
     )
 
 
@@ -103,9 +103,10 @@ def level_tiles(config: KioskConfig, tiles: list[ServiceTile], group: str) -> li
         inside = [by_letter[leaf.letter] for leaf in tree.leaves(config.services, tile.letter)]
         if inside != [tile]:
             offered = [one for one in inside if not one.closed]
-            closed = "" if offered else inside[0].closed
             wait = tree.span([one.wait for one in offered])
-            tile = replace(tile, group=True, wait=wait, closed=closed)
+            why = tile if offered else inside[0]
+            closed, opens = ("", "") if offered else (why.closed, why.opens)
+            tile = replace(tile, group=True, wait=wait, closed=closed, opens=opens)
         shown.append(tile)
     return shown
 
@@ -165,6 +166,7 @@ def present(
     full: Collection[str] = (),
     joining: Mapping[str, str] | None = None,
     known: Known = NOTHING_KNOWN,
+    clock_known: bool = True,
 ) -> View:
     """The view of the moment; ``waits`` by service letter, missing ones are unknown.
 
@@ -172,6 +174,7 @@ def present(
     services that have no number left today. ``joining`` is the branch's word on new tickets by
     service letter ("open", "closing", "full", "closed"); a service it does not name is open.
     ``known`` is what the sheets of feedback say of the branch.
+    Where the clock is not known, nothing is closed by it.
     """
     top = header(config, now)
     if visit.phase is Phase.CLOSED:
@@ -190,18 +193,21 @@ def present(
             full=full,
             joining=joining,
             known=known,
+            clock_known=clock_known,
         )
-        assert isinstance(behind, HomeView | AccessView | TriageView | SheetView)
+        assert isinstance(behind, HomeView | AccessView | TriageView | SheetView | ClosedView)
         whole_s = visit.whole_s
         return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
     if visit.phase is Phase.FEEDBACK and visit.talk is not None:
         return sheet_view(visit.talk, visit.language, top, visit.modes, known)
     if visit.ticket is None or on_paper is None:
+        hall = config.opening.at(now) if clock_known else Hall(True)
+        minute = now.hour * 60 + now.minute if clock_known else None
         tiles = [
-            tile_of(service, waits, closed_because(service, full, joining or {}))
+            tile_of(service, waits, closed_because(service, full, joining or {}, minute))
             for service in config.services
         ]
-        has_person = any(tile.priority and not tile.closed for tile in tiles)
+        has_person = hall.is_open and any(tile.priority and not tile.closed for tile in tiles)
         if visit.phase is Phase.TRIAGE:
             index = next(n for n, s in enumerate(config.services) if s.letter == visit.service)
             return triage(config.services[index], tiles[index], visit, top, has_person=has_person)
@@ -209,6 +215,8 @@ def present(
             sample = next((tile for tile in tiles if not tile.priority), tiles[0])
             return AccessView(visit.language, top, visit.chosen, sample, has_person, visit.modes)
         modes = visit.modes
+        if not hall.is_open:
+            return closed_view(config.opening, hall, now, visit.language, top, modes)
         if modes.simple and visit.everything:
             modes = replace(modes, simple=False)  # four services have no room in large print
         group = visit.path[-1] if visit.path else ""
@@ -225,6 +233,7 @@ def present(
             notice=visit.notice,
             modes=modes,
             group=names(service_of(config, group)) if group else {},
+            left_min=left if (left := hall.left_min or 0) < config.opening.closing_min else 0,
         )
     ticket = visit.ticket
     service = service_of(config, ticket.service)
@@ -255,19 +264,10 @@ def present(
     )
 
 
-def closed_because(
-    service: ServiceConfig, full: Collection[str], joining: Mapping[str, str]
-) -> str:
-    """The catalogue's key of why no ticket of this service is given, "" while one is. Who needs a
-    person may always ask: only a machine without numbers stops that.
-    """
-    if service.letter in full:
-        return CLOSED_FULL
-    return "" if service.priority else CLOSED_WORDS.get(joining.get(service.letter, OPEN), "")
-
-
 def lets_nobody_join(control: str, view: View | None) -> bool:
     """Whether the control is a service's and the screen says why it gives no ticket now."""
+    if isinstance(view, ClosedView):
+        return control.startswith(SERVICE_PREFIX)
     letter = control.removeprefix(SERVICE_PREFIX)
     tiles = view.tiles if isinstance(view, HomeView) else ()
     return any(tile.letter == letter and tile.closed for tile in tiles)

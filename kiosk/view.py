@@ -22,6 +22,7 @@ class Screen(StrEnum):
     HOME = "home"
     ACCESS = "access"
     TRIAGE = "triage"
+    CLOSED = "closed"
     IDLE = "idle"
     TICKET = "ticket"
     NO_SLIP = "no_slip"
@@ -87,6 +88,7 @@ class ServiceTile:
     priority: bool = False  # the "a person, please" service, drawn as the green button
     short: dict[str, str] = field(default_factory=dict)  # name for the small kiosk, if needed
     closed: str = ""  # key of the catalogue that says why no number is given ("closed.full")
+    opens: str = ""  # "13:30", for a key that names it
     group: bool = False  # it opens others; its wait is from the shortest of theirs to the longest
 
     def brief(self, language: str) -> str:
@@ -115,6 +117,7 @@ class HomeView:
     notice: str = ""  # key of the catalogue for a short transient word, "" for none
     modes: Modes = PLAIN
     group: dict[str, str] = field(default_factory=dict)  # name of what the tiles are within
+    left_min: int = 0  # minutes until the branch closes, once that is near
     screen: Screen = Screen.HOME
 
 
@@ -242,12 +245,33 @@ class SheetView:
 
 
 @dataclass(frozen=True, slots=True)
+class DayHours:
+    """A line of the week: which days, and their hours ("" closed)."""
+
+    days: dict[str, str]
+    hours: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedView:
+    """The branch is closed: when it opens, its hours, what can be done elsewhere."""
+
+    language: str
+    header: Header
+    opens: dict[str, str]  # "明天 09:00"; {}: nobody knows
+    days: tuple[DayHours, ...]
+    elsewhere: dict[str, str]  # {}: nothing is configured
+    modes: Modes = PLAIN
+    screen: Screen = Screen.CLOSED
+
+
+@dataclass(frozen=True, slots=True)
 class IdleView:
     """ "Still there?" over the screen that waits: it counts down, one tap keeps everything."""
 
     language: str
     header: Header
-    behind: HomeView | AccessView | TriageView | SheetView
+    behind: HomeView | AccessView | TriageView | SheetView | ClosedView
     left_s: int
     whole_s: int
     modes: Modes = PLAIN
@@ -289,6 +313,7 @@ View = (
     | AccessView
     | TriageView
     | SheetView
+    | ClosedView
     | IdleView
     | TicketView
     | NoSlipView

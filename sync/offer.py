@@ -5,15 +5,23 @@ signed configuration; the tables are the same.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
+
+from sync.hours import Hall, hall_at, minute_of_day, spans
 
 MOST_DOCUMENTS = 3
 MOST_SERVICES = 4
 """The tiles of one screen."""
 MOST_TAPS = 3
 """From the first screen to a ticket."""
+
+MOST_WIDTH = 38
+"""Of a line that has the whole screen."""
+FIRST_WIDE = 0x2E80
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 Problems = Iterator[tuple[str, str]]
 
@@ -34,7 +42,8 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     the first screen of simple mode under that name, two at most; if none has it, the first two
     go there as they are. ``documents`` are shown before the ticket, three at most; with
     ``machine_min`` (minutes) a self-service machine is offered beside the counter. ``within`` is
-    the service whose tile opens this one; in simple mode that tile gives its own ticket.
+    the service whose tile opens this one; in simple mode that tile gives its own ticket. Hours
+    are "HH:MM", empty: always; a limit of 0 tickets a day is none.
     """
 
     letter: str
@@ -52,11 +61,43 @@ class Service(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     documents: list[Document] = []
     machine_min: int = 0
     within: str = ""
+    opens: str = ""
+    closes: str = ""
+    daily_limit: int = 0
 
     @property
     def has_step(self) -> bool:
         """Whether there is something to read before its ticket."""
         return bool(self.documents or self.machine_min)
+
+
+class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When the branch is open: hours of each weekday like "09:00-12:00 13:30-17:00", empty:
+    closed; ``dates`` (ISO) the same for single days. No weekday with hours: always open. Less
+    than ``closing_min`` minutes before the end the first screen says so; while it is closed
+    ``elsewhere_*`` says what can be done meanwhile.
+    """
+
+    mon: str = ""
+    tue: str = ""
+    wed: str = ""
+    thu: str = ""
+    fri: str = ""
+    sat: str = ""
+    sun: str = ""
+    dates: dict[str, str] = {}
+    closing_min: int = 15
+    elsewhere_zh: str = ""
+    elsewhere_en: str = ""
+
+    @property
+    def week(self) -> tuple[str, ...]:
+        """The hours of Monday to Sunday."""
+        return self.mon, self.tue, self.wed, self.thu, self.fri, self.sat, self.sun
+
+    def at(self, now: datetime) -> Hall:
+        """How it is at this local time."""
+        return hall_at(now, self.week, self.dates)
 
 
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -66,11 +107,13 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
     services: list[Service]
     file: str = ""
+    opening: Opening = Opening()
 
 
 def offer_problems(offer: Offer) -> Problems:
     """(key, what is wrong with it)."""
     yield from service_problems(offer.services)
+    yield from opening_problems(offer.opening)
 
 
 def service_problems(services: Sequence[Service]) -> Problems:
@@ -88,6 +131,7 @@ def service_problems(services: Sequence[Service]) -> Problems:
         yield from text_problems(f"{key}.en", service.en)
         yield from _step_problems(key, service)
         yield from _simple_problems(key, service)
+        yield from _hour_problems(key, service)
     yield from _tree_problems(services)
     if sum(bool(service.simple_zh) for service in services) > 2:
         yield "services", "more than two with simple_zh; simple mode has two tiles"
@@ -148,6 +192,55 @@ def _simple_problems(key: str, service: Service) -> Problems:
         yield f"{key}.simple_zh", "needs simple_en too, and the other way round"
     if service.simple_zh and service.priority:
         yield f"{key}.simple_zh", "a priority service is in simple mode already"
+
+
+def _hour_problems(key: str, service: Service) -> Problems:
+    if service.priority and (service.opens or service.closes or service.daily_limit):
+        yield key, "opens, closes, daily_limit: not for who asks for a person"
+    if service.daily_limit < 0:
+        yield f"{key}.daily_limit", f"{service.daily_limit}; expected 0 or more"
+    try:
+        opens, closes = minute_of_day(service.opens or "00:00"), service.closes or "24:00"
+        if opens == minute_of_day(closes):
+            yield f"{key}.closes", f"{closes!r}; expected another time than that of opens"
+    except ValueError as error:
+        yield f"{key}.opens, closes", str(error)
+
+
+def opening_problems(opening: Opening) -> Problems:
+    """(key, what is wrong with it)."""
+    named = {f"opening.{day}": hours for day, hours in zip(_DAYS, opening.week, strict=True)}
+    for day, hours in opening.dates.items():
+        key = f"opening.dates.{day}"
+        named[key] = hours
+        try:
+            if date.fromisoformat(day).isoformat() != day:
+                raise ValueError
+        except ValueError:
+            yield key, "expected a date like 2026-10-01"
+    for key, hours in named.items():
+        try:
+            spans(hours)
+        except ValueError as error:
+            yield key, str(error)
+    if not 0 <= opening.closing_min <= 120:
+        yield "opening.closing_min", f"{opening.closing_min}; expected 0 to 120 minutes"
+    yield from pair_problems("opening.elsewhere", opening.elsewhere_zh, opening.elsewhere_en)
+
+
+def pair_problems(key: str, zh: str, en: str) -> Problems:
+    """What is wrong with one line of text in both languages; both may be empty."""
+    for name, text in ((f"{key}_zh", zh), (f"{key}_en", en)):
+        if not (zh or en):
+            return
+        yield from text_problems(name, text)
+        if (wide := width(text)) > MOST_WIDTH:
+            yield name, f"{wide} wide, at most {MOST_WIDTH}: letters count 1, characters 2"
+
+
+def width(text: str) -> int:
+    """How much room a text takes: 1 a letter, 2 a Chinese character."""
+    return sum(2 if ord(character) >= FIRST_WIDE else 1 for character in text)
 
 
 def text_problems(key: str, text: str) -> Problems:

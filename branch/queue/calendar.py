@@ -10,12 +10,10 @@ says what time it is at the branch.
 Who has a ticket is served: only joining ends.
 """
 
-import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-DAY_MIN = 24 * 60
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)$")
+from sync.hours import DAY_MIN
 
 
 class Joining(StrEnum):
@@ -25,16 +23,6 @@ class Joining(StrEnum):
     CLOSING = "closing"
     FULL = "full"
     CLOSED = "closed"
-
-
-def minute_of_day(text: str) -> int:
-    """Minutes since midnight of "HH:MM"; "24:00" is the end of the day. Raises ValueError."""
-    if text == "24:00":
-        return DAY_MIN
-    match = _TIME.match(text)
-    if match is None:
-        raise ValueError(f"{text!r}; expected a time like 09:00")
-    return int(match[1]) * 60 + int(match[2])
 
 
 @dataclass(frozen=True, slots=True)

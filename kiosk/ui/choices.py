@@ -75,7 +75,8 @@ class ChoiceTile(Control):
         margin = 28 if self.kit.metrics.large else 14
         left = x + self._stub_width + margin
         room = x + width - margin / 2 - left
-        more = tile.examples[language] if self._more_px else ""
+        more = spoken if tile.closed else tile.examples[language]
+        more = more if self._more_px else ""
         up = 10 if more else -CAPITAL_EM / 2 * self._name_px
         self._name.place(left, middle - up, room)
         self._name.write(tile.brief(language) if short else self.label)

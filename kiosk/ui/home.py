@@ -59,12 +59,21 @@ def notice_icon(view: HomeView) -> str:
     """The icon beside the word on the first screen."""
     if view.notice == "choice.machine.go":
         return "machine"
+    if view.online and not view.notice:
+        return "clock"
     return "warn" if view.online else "offline"
 
 
 def question(page: Page, view: HomeView) -> str:
     """What the screen asks: which service, or which of a group."""
     return view.group[page.language] if view.group else page.say("home.title")
+
+
+def notice_words(page: Page, view: HomeView) -> str:
+    """The word on the first screen: of the moment, that the branch is away, that it closes."""
+    if view.notice or not view.online:
+        return page.say(view.notice or "offline.title")
+    return page.say("home.closing", m=view.left_min) if view.left_min else ""
 
 
 def by_kind(view: HomeView, most: int, screen: str) -> tuple[list[ServiceTile], list[ServiceTile]]:
@@ -193,7 +202,7 @@ class HomePage(Page):
 
     def _write_band(self, view: HomeView) -> None:
         self._sign.show(notice_icon(view), *self._sign_at)
-        self._notice.write(self.say(view.notice or "offline.title"))
+        self._notice.write(notice_words(self, view))
         if self.large:
             self._more.write("" if view.online else self.say("offline.body"))
             self._notice.place(176, 260 if view.online else 235, WIDTH + MARGIN - 176)
@@ -210,6 +219,6 @@ class HomePage(Page):
 
     def _words(self, tile: ServiceTile) -> WaitWords:
         if tile.closed:
-            reason = self.say(tile.closed)
+            reason = self.why(tile)
             return WaitWords(NOBODY, reason, "", reason)
         return wait_words(self.kit.catalogue, self.language, tile.wait, large=self.large)

@@ -5,7 +5,7 @@ from kivy.uix.widget import Widget
 from kiosk.ui.choices import CAPITAL_EM, ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import Panel
-from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon, question
+from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon, notice_words, question
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style, Text
@@ -80,7 +80,7 @@ class Row:
         self._name.write(tile.brief(language))
         people, span = "", words.span
         if tile.closed:
-            people, span = page.say(tile.closed), ""
+            people, span = page.why(tile), ""
         elif words.is_unknown:
             people, span = words.line.replace("\n", " "), ""
         elif any(words.ahead):
@@ -184,8 +184,8 @@ class LowHomePage(Page):
         """Write services and queues; raise :class:`WindowError` if there are too many."""
         services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
-        notice = view.notice or ("" if view.online else "offline.title")
-        title = self.say(notice) if notice and not self.large else question(self, view)
+        notice = notice_words(self, view)
+        title = notice if notice and not self.large else question(self, view)
         self._header.write(view.header, view.language, title)
         self._write_hint(view, notice)
         for number, control in enumerate(self._tiles):
@@ -197,7 +197,7 @@ class LowHomePage(Page):
                 control.show(
                     tile,
                     view.language,
-                    self.say(tile.closed) if tile.closed else words.spoken,
+                    self.why(tile) if tile.closed else words.spoken,
                     short=True,
                 )
         self.present(self._person, self._persons, bool(persons))
@@ -223,4 +223,4 @@ class LowHomePage(Page):
             self._sign.show(notice_icon(view), MARGIN, 330, 64)
             left, room = left + 84, room - 84
         self._hint.place(left, 382, room)
-        self._hint.write(self.say(notice or "low.hint"))
+        self._hint.write(notice or self.say("low.hint"))

@@ -20,7 +20,7 @@ from kiosk.ui.tokens import (
     RADIUS,
 )
 from kiosk.ui.waits import say
-from kiosk.view import Header
+from kiosk.view import Header, ServiceTile
 
 ControlT = TypeVar("ControlT", bound=Control)
 
@@ -99,6 +99,10 @@ class Page(Widget):
             language = languages[(languages.index(language) + 1) % len(languages)]
         roomy = self.large and not self.kit.modes.simple
         return say(self.kit.catalogue, language, key, large=roomy, **values)
+
+    def why(self, tile: ServiceTile) -> str:
+        """Why the service gives no number now."""
+        return self.say(tile.closed, **({"time": tile.opens} if tile.opens else {}))
 
     def controls(self) -> list[Control]:
         """The targets that are on the page now, in the order of reading and of the keys."""

@@ -7,6 +7,7 @@ from kiosk.ui.kit import Kit
 from kiosk.ui.page import Page
 from kiosk.view import (
     AccessView,
+    ClosedView,
     HomeView,
     IdleView,
     NoSlipView,
@@ -61,6 +62,12 @@ def _idle(kit: Kit) -> Page:
     return IdlePage(kit)
 
 
+def _closed(kit: Kit) -> Page:
+    from kiosk.ui.closed import ClosedPage
+
+    return ClosedPage(kit)
+
+
 def _ticket(kit: Kit) -> Page:
     from kiosk.ui.ticket import TicketPage
 
@@ -105,6 +112,7 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "triage": _triage,
     "sheet": _sheet,
     "idle": _idle,
+    "closed": _closed,
     "simple home": _simple_home,
     "low home": _low_home,
     "technician code": _technician("code"),
@@ -130,10 +138,13 @@ def page_name(view: View) -> str:
             return "triage"
         case SheetView():
             return "sheet"
+        case ClosedView():
+            return "closed"
         case IdleView():
             return "idle"
         case HomeView():
-            return "home" if view.online and not view.notice else "home with band"
+            plain = view.online and not view.notice and not view.left_min
+            return "home" if plain else "home with band"
         case TicketView():
             return "ticket"
         case NoSlipView():

@@ -4,7 +4,7 @@ from kivy.uix.widget import Widget
 
 from kiosk.ui.choices import ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
-from kiosk.ui.home import by_kind, notice_icon
+from kiosk.ui.home import by_kind, notice_icon, notice_words
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style
@@ -138,7 +138,7 @@ class SimpleHomePage(Page):
             if control.parent is None:
                 self._choices.add_widget(control)
             words = wait_words(self.kit.catalogue, view.language, tile.wait, large=self.large)
-            reason = self.say(tile.closed) if tile.closed else words.spoken
+            reason = self.why(tile) if tile.closed else words.spoken
             control.show(tile, view.language, reason, short=not self.large or self._low)
         promise = self.say("simple.person.promise")
         if not view.online:
@@ -154,7 +154,7 @@ class SimpleHomePage(Page):
             button.write(self.say("help.call" if wide else _KEYS[button.control_id]))
 
     def _write_hint(self, view: HomeView) -> None:
-        notice = view.notice or ("" if view.online else "offline.title")
+        notice = notice_words(self, view)
         left, baseline = (MARGIN, 438) if self.large else (MARGIN_SMALL, 176)
         room = WIDTH if self.large else WIDTH_SMALL
         self._sign.opacity = 1.0 if notice else 0.0
@@ -162,4 +162,4 @@ class SimpleHomePage(Page):
             self._sign.show(notice_icon(view), left, baseline - 56, 64)
             left, room = left + 84, room - 84
         self._hint.place(left, baseline, room)
-        self._hint.write(self.say(notice or "simple.hint"))
+        self._hint.write(notice or self.say("simple.hint"))

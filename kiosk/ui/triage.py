@@ -174,7 +174,7 @@ class TriagePage(Page):
         closed = view.service.closed
         counter.open(not closed)
         if closed:
-            line, people, spoken = self.say(closed), "", self.say(closed)
+            line, people, spoken = self.why(view.service), "", self.why(view.service)
         counter.show(name, line, people, self.say("choice.counter.how"), spoken)
         if view.machine_min and machine.parent is None:
             self.add_widget(machine, index=self.children.index(counter))

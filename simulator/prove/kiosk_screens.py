@@ -12,6 +12,8 @@ from kiosk.sheets import Known, Promise, sheet_view
 from kiosk.view import (
     PLAIN,
     AccessView,
+    ClosedView,
+    DayHours,
     Document,
     Header,
     HomeView,
@@ -140,6 +142,25 @@ def out_of_service(language: str, code: str = "storage_full") -> OutOfServiceVie
     return OutOfServiceView(language, HEADER, code, machine="K1", told_clock="10:21")
 
 
+WEEK = (
+    DayHours(Words(zh_CN="周一至周五", en="Mon–Fri"), "09:00–12:00  13:30–17:00"),
+    DayHours(Words(zh_CN="周六", en="Sat"), "10:00–15:00"),
+    DayHours(Words(zh_CN="周日", en="Sun"), ""),
+)
+
+
+def closed(language: str, **changes: Any) -> ClosedView:
+    values = {
+        "opens": Words(zh_CN="12月10日 周四 09:00", en="Thu 10 Dec 09:00"),
+        "days": WEEK,
+        "elsewhere": Words(
+            zh_CN="自助区 24 小时开放，可存取款", en="24 h machines: cash in and out"
+        ),
+        **changes,
+    }
+    return ClosedView(language, HEADER, **values)
+
+
 def gallery(language: str) -> dict[str, View]:
     """Every screen, and every state of it that lays out differently."""
     return {
@@ -151,6 +172,15 @@ def gallery(language: str) -> dict[str, View]:
         ),
         "home-machine": home(language, notice="choice.machine.go"),
         "home-two": home(language, tiles=TILES[:2]),
+        "home-hours": home(
+            language,
+            tiles=(
+                replace(TILES[0], closed="closed.opens", opens="13:30"),
+                *(replace(tile, closed="closed.today") for tile in TILES[1:]),
+                PERSON,
+            ),
+            left_min=12,
+        ),
         "home-groups": home(language, tiles=(*map(_grouped, TILES), PERSON)),
         "home-within": home(language, tiles=(*WITHIN, PERSON), group=TILES[1].name),
         "home-within-offline": replace(
@@ -170,6 +200,8 @@ def gallery(language: str) -> dict[str, View]:
         "no-slip-unknown": no_slip(language, wait=Wait()),
         "no-slip-again": no_slip(language, cause="other", again=True),
         "no-slip-no-code-again": no_slip(language, None, told=False, cause="other", again=True),
+        "closed": closed(language),
+        "closed-bare": closed(language, opens={}, days=WEEK[:1], elsewhere={}),
         "out-of-service": out_of_service(language),
         "out-of-service-fault": out_of_service(language, "journal_unreadable"),
     }
@@ -218,6 +250,11 @@ SIMPLE_TILES = (
         Wait(9, 25, 40),
         short={"en": "Cards"},
     ),
+    PERSON,
+)
+SIMPLE_HOURS = (
+    replace(SIMPLE_TILES[0], closed="closed.opens", opens="13:30"),
+    replace(SIMPLE_TILES[1], closed="closed.today"),
     PERSON,
 )
 SIMPLE_ODD = (replace(SIMPLE_TILES[0], closed="closed.full"), SIMPLE_TILES[1], PERSON)
@@ -328,7 +365,12 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
     if modes == PLAIN:
         shown |= technician(language)
     if modes.simple:
-        tiles = {"home": SIMPLE_TILES, "home-odd": SIMPLE_ODD, "home-offline": SIMPLE_TILES}
+        tiles = {
+            "home": SIMPLE_TILES,
+            "home-odd": SIMPLE_ODD,
+            "home-offline": SIMPLE_TILES,
+            "home-hours": SIMPLE_HOURS,
+        }
         for name in [name for name in shown if name.startswith("home")]:
             view = shown.pop(name)
             if isinstance(view, HomeView) and name in tiles:

@@ -74,3 +74,16 @@ def test_the_sample_fits_the_sample_of_the_branch() -> None:
     deploy = Path(__file__).parents[3] / "deploy"
     found = OfferFile(deploy / "kiosk-offer.toml", read(deploy / "branch.toml").services)
     assert letters(found) == "ABCDP"
+
+
+def test_hours_of_the_branch_hold_where_the_file_has_none(path: Path) -> None:
+    hours = {"opens": "09:00", "closes": "17:00", "daily_limit": 40}
+    branch = [ServiceConfig(letter, "甲", "A", **hours) for letter in "ABP"]  # type: ignore[arg-type]
+    person = '[[services]]\nletter = "P"\nzh = "人"\nen = "A person"\npriority = true\n'
+    path.write_text(CASH + CARDS + 'opens = "13:30"\n' + person, "utf-8")
+    offered = OfferFile(path, branch).offer.services
+    assert [(s.opens, s.closes, s.daily_limit) for s in offered] == [
+        ("09:00", "17:00", 40),
+        ("13:30", "17:00", 40),
+        ("", "", 0),  # who asks for a person may always ask
+    ]

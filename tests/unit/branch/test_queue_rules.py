@@ -20,11 +20,11 @@ from branch.queue import (
     ServiceDay,
     rebuild,
 )
-from branch.queue.calendar import DAY_MIN, minute_of_day
 from branch.queue.counter import COUNTER_TABLE
 from branch.queue.discipline import Rank
 from branch.queue.transitions import TICKET_TABLE
 from sync import messages as m
+from sync.hours import DAY_MIN, minute_of_day
 from tests.unit.branch.events import START_MS
 from tests.unit.branch.queue_oracle import MIN, Rules
 from tests.unit.branch.queue_world import PLAIN, World, engine_of

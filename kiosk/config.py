@@ -16,9 +16,11 @@ from kiosk.places import check_places
 from kiosk.technician import is_hash
 from kiosk.view import LANGUAGES
 from sync.offer import (
+    Content,
     Document,
     Opening,
     Service,
+    content_problems,
     opening_problems,
     service_problems,
     text_problems,
@@ -147,6 +149,7 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbers: Literal["own", "server"] = "own"
     day_starts_at: str = "00:00"
     opening: Opening = Opening()
+    content: Content = Content()
     screen: ScreenConfig = ScreenConfig()
     broker: BrokerConfig = BrokerConfig()
     pads: list[PadConfig] = []
@@ -217,7 +220,11 @@ def _check(config: KioskConfig, path: Path) -> None:
         )
     _check_screen(config.screen, refuse)
     _check_branch(config.branch, refuse)
-    for key, problem in (*service_problems(config.services), *opening_problems(config.opening)):
+    for key, problem in (
+        *service_problems(config.services),
+        *opening_problems(config.opening),
+        *content_problems(config.content),
+    ):
         refuse(key, problem)
     _check_devices(config, refuse)
     _check_updates(config, refuse)

@@ -11,6 +11,11 @@
     HOME       tapped all        HOME       timer idle; simple mode shows all services
     HOME       tapped exit       HOME       timer idle; the modes end
     HOME       timed out idle    WARNING    timer second; HOME if nobody chose anything
+    HOME       timed out quiet   ATTRACT    timer slide; there are words to show, nobody is there
+    ATTRACT    timed out slide   ATTRACT    timer slide; the next of them
+    ATTRACT    tapped anything   HOME       timer quiet; the touch itself presses nothing there
+    ATTRACT    identified        HOME       timer idle
+    ATTRACT    pressed low       FEEDBACK   as at HOME
     ACCESS     tapped a mode     ACCESS     timer idle; it is switched, not yet used
     ACCESS     tapped go         HOME       timer idle; the modes are used from now on
     ACCESS     tapped person     ISSUING    Issue(the person's service, request)
@@ -39,7 +44,7 @@
     PRINTING   printed           TICKET     timer ticket
     PRINTING   print failed      NO_SLIP    -
     TICKET     tapped no slip    NO_SLIP    -
-    TICKET     tapped done       HOME       -
+    TICKET     tapped done       HOME       -; here and below timer quiet, if there are words
     TICKET     timed out ticket  HOME       -
     NO_SLIP    tapped ack        HOME       Acknowledge
     NO_SLIP    tapped reprint    PRINTING   PrintSlip, while the ticket may be printed again
@@ -59,6 +64,7 @@ touch meets ISSUING and does nothing.
 from dataclasses import replace
 
 from kiosk import feedback
+from kiosk.attract import following, quiet
 from kiosk.feedback import HelpSaid, NotRegistered, ReceiptSaid, Registered
 from kiosk.taps import MACHINE_NOTICE, SERVICE_PREFIX, tapped
 from kiosk.visit import (
@@ -134,6 +140,10 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
     match visit.phase, event:
         case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), Identified(segment)):
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
+        case Phase.ATTRACT, Identified(segment):
+            return replace(fresh(visit), segment=segment), (StartTimer(Timer.IDLE),)
+        case Phase.ATTRACT, PressedLow(press):
+            return talked(fresh(visit), (feedback.pressed(press), ()))
         case _, PressedLow(press):
             if replace(visit, notice="") != fresh(visit):
                 return visit, ()
@@ -142,6 +152,10 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             return _answered(visit, event)
         case _, Identified():
             return visit, ()
+        case Phase.HOME, TimedOut(Timer.QUIET):
+            return quiet(visit)
+        case Phase.ATTRACT, TimedOut(Timer.SLIDE):
+            return following(visit)
         case Phase.ISSUING, Issued(ticket):
             return replace(visit, phase=Phase.PRINTING, ticket=ticket), (PrintSlip(ticket),)
         case Phase.ISSUING, Declined():
@@ -166,7 +180,7 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             return visit, ()
         case _, TimedOut(Timer.IDLE) if visit.phase in CHOOSING:
             if replace(visit, notice="") == fresh(visit):
-                return fresh(visit), ()
+                return fresh(visit), (StartTimer(Timer.QUIET),) if visit.slides else ()
             visit = replace(visit, behind=visit.phase, phase=Phase.WARNING, left_s=visit.whole_s)
             return visit, (StartTimer(Timer.SECOND),)
         case Phase.WARNING, TimedOut(Timer.SECOND):

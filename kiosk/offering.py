@@ -7,10 +7,12 @@ from sync.offer import Offer
 
 
 def offered(own: KioskConfig, offer: Offer | None) -> KioskConfig:
-    """``own`` with the services and hours of ``offer``, where there is one."""
+    """``own`` with the services, hours and words of ``offer``, where there is one."""
     if offer is None:
         return own
-    return msgspec.structs.replace(own, services=offer.services, opening=offer.opening)
+    return msgspec.structs.replace(
+        own, services=offer.services, opening=offer.opening, content=offer.content
+    )
 
 
 def service_of(config: KioskConfig, letter: str) -> ServiceConfig:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kiosk import tree
+from kiosk.attract import attract_view
 from kiosk.closing import DAYS_EN, MONTHS_EN, closed_because, closed_view
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
@@ -217,6 +218,8 @@ def present(
         modes = visit.modes
         if not hall.is_open:
             return closed_view(config.opening, hall, now, visit.language, top, modes)
+        if visit.phase is Phase.ATTRACT:
+            return attract_view(config.content, visit, top)
         if modes.simple and visit.everything:
             modes = replace(modes, simple=False)  # four services have no room in large print
         group = visit.path[-1] if visit.path else ""

@@ -51,6 +51,11 @@ MACHINE_NOTICE = "choice.machine.go"
 def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
     """The rows of the table of :mod:`kiosk.flow` that begin with a touch."""
     control = event.control
+    if visit.phase is Phase.ATTRACT:
+        first, quiet = home(visit)
+        # A closed branch shows controls instead of its words.
+        after, effects = (first, ()) if control == CONTROL_ANYWHERE else tapped(first, event)
+        return after, effects or quiet
     if control == CONTROL_LANGUAGE:
         languages = visit.languages
         language = languages[(languages.index(visit.language) + 1) % len(languages)]

@@ -20,6 +20,7 @@ class Screen(StrEnum):
     """Which screen is up; also the ``screen`` of the screen description."""
 
     HOME = "home"
+    ATTRACT = "attract"
     ACCESS = "access"
     TRIAGE = "triage"
     CLOSED = "closed"
@@ -266,6 +267,21 @@ class ClosedView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttractView:
+    """Nobody is there: one public text, and that a touch begins. ``title`` {}: what the branch
+    promises.
+    """
+
+    language: str
+    header: Header
+    title: dict[str, str]
+    lines: tuple[str, ...]
+    icon: str
+    modes: Modes = PLAIN
+    screen: Screen = Screen.ATTRACT
+
+
+@dataclass(frozen=True, slots=True)
 class IdleView:
     """ "Still there?" over the screen that waits: it counts down, one tap keeps everything."""
 
@@ -314,6 +330,7 @@ View = (
     | TriageView
     | SheetView
     | ClosedView
+    | AttractView
     | IdleView
     | TicketView
     | NoSlipView

@@ -14,6 +14,7 @@ class Phase(Enum):
     """Where the visit is."""
 
     HOME = "home"
+    ATTRACT = "attract"
     ACCESS = "access"
     TRIAGE = "triage"
     FEEDBACK = "feedback"
@@ -35,6 +36,8 @@ class Timer(Enum):
     TICKET = "ticket"
     RETRY = "retry"
     REASON = "reason"
+    QUIET = "quiet"
+    SLIDE = "slide"
 
 
 CHOOSING = (Phase.HOME, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK)
@@ -59,6 +62,7 @@ class Visit:
     ``steps`` are the letters of services with something to read before the ticket, ``service`` the
     one that is read about; ``notice`` is the key of a word on the first screen. ``groups`` are the
     letters of services that open others, ``path`` those that are open, the outermost first.
+    ``slides`` is how many pictures there are to show while nobody is there, ``slide`` which one.
     """
 
     phase: Phase
@@ -82,6 +86,8 @@ class Visit:
     talk: feedback.Talk | None = None
     groups: frozenset[str] = frozenset()
     path: tuple[str, ...] = ()
+    slides: int = 0
+    slide: int = 0
 
     @property
     def whole_s(self) -> int:
@@ -244,11 +250,12 @@ def first_visit(
     steps: frozenset[str] = frozenset(),
     languages: tuple[str, ...] = LANGUAGES,
     groups: frozenset[str] = frozenset(),
+    slides: int = 0,
 ) -> Visit:
     """The home screen in the branch's own language. ``person``: the letter of that service;
     ``steps``: those of services with documents or a machine to show before the ticket;
     ``languages``: what the language switch goes through; ``groups``: the letters of services that
-    open others.
+    open others; ``slides``: how many pictures there are to show while nobody is there.
     """
     return Visit(
         Phase.HOME,
@@ -258,19 +265,25 @@ def first_visit(
         steps=steps,
         languages=languages,
         groups=groups,
+        slides=slides,
     )
 
 
 def fresh(visit: Visit) -> Visit:
     """The first screen again, nothing left of this visit."""
     return first_visit(
-        visit.default_language, visit.person, visit.steps, visit.languages, visit.groups
+        visit.default_language,
+        visit.person,
+        visit.steps,
+        visit.languages,
+        visit.groups,
+        visit.slides,
     )
 
 
 def home(visit: Visit) -> tuple[Visit, tuple[Effect, ...]]:
     """The visit is over."""
-    return fresh(visit), (StopTimer(),)
+    return fresh(visit), (StartTimer(Timer.QUIET) if visit.slides else StopTimer(),)
 
 
 _SHEET_TIMERS = {

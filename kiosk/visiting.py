@@ -8,6 +8,7 @@ from datetime import datetime, tzinfo
 from hal.api import Paper, PrintResult, Slip
 from kiosk import flow
 from kiosk.asking import Asker
+from kiosk.attract import slides
 from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
 from kiosk.feedback_desk import FeedbackDesk
@@ -121,8 +122,10 @@ class VisitRunner:
 
     def renew(self) -> None:
         """Offer what the branch wants by now, unless somebody is in the middle of a visit."""
-        if self.visit == fresh(self.visit) and self._offering.swap():
+        nobody = self.visit.phase is flow.Phase.ATTRACT or self.visit == fresh(self.visit)
+        if nobody and self._offering.swap():
             self.visit = self._first_visit()
+            self._wait_for_quiet()
             self._issuer.offer(self._offering.config.services)
 
     def _first_visit(self) -> flow.Visit:
@@ -133,6 +136,7 @@ class VisitRunner:
             letters_with_steps(config),
             available(),
             groups(config.services),
+            slides(config.content),
         )
 
     def recover(self) -> None:
@@ -141,6 +145,7 @@ class VisitRunner:
         """
         left = self._papers.recover()
         if left is None:
+            self._wait_for_quiet()
             return
         issued_at = datetime.fromtimestamp(left.ts / 1000, self._tz)
         self.on_paper = OnPaper.at(issued_at, Wait())
@@ -227,10 +232,17 @@ class VisitRunner:
 
     def _start_timer(self, timer: flow.Timer) -> None:
         self._stop_timer()
-        after_s = length_s(timer, self.visit, self._offering.config.ticket_screen_s)
+        config = self._offering.config
+        after_s = length_s(timer, self.visit, config.ticket_screen_s, config.content)
         if not self._stopping:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(after_s, self._time_is_up, timer)
+
+    def _wait_for_quiet(self) -> None:
+        """The first screen has just come up by itself."""
+        self._stop_timer()
+        if self.visit.slides:
+            self._start_timer(flow.Timer.QUIET)
 
     def _time_is_up(self, timer: flow.Timer) -> None:
         if timer is flow.Timer.RETRY and not (self._ledger.pay() and self._journal.has_room()):

@@ -20,6 +20,7 @@ MOST_TAPS = 3
 
 MOST_WIDTH = 38
 """Of a line that has the whole screen."""
+MOST_TITLE_WIDTH, MOST_LINE_WIDTH, MOST_LINES, MOST_SLIDES = 22, 34, 5, 20
 FIRST_WIDE = 0x2E80
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -100,6 +101,28 @@ class Opening(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         return hall_at(now, self.week, self.dates)
 
 
+class Slide(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A short public text: a title and a few lines, with an icon of the kiosk's own."""
+
+    zh: str
+    en: str
+    text_zh: list[str]
+    text_en: list[str]
+    icon: Literal["speech", "warn", "card", "phone", "id", "people", "clock", "machine"] = "speech"
+
+
+class Content(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Public words while nobody is at the kiosk for ``quiet_s``: the slides, then what the branch
+    promises (``commitments_*``, lines), ``slide_s`` each. Without any the first screen stays.
+    """
+
+    slides: list[Slide] = []
+    commitments_zh: list[str] = []
+    commitments_en: list[str] = []
+    quiet_s: float = 120.0
+    slide_s: float = 12.0
+
+
 class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a branch wants its kiosks to offer; ``file`` is the name of the branch's own file, for
     whoever reads why it was refused.
@@ -108,12 +131,14 @@ class Offer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     services: list[Service]
     file: str = ""
     opening: Opening = Opening()
+    content: Content = Content()
 
 
 def offer_problems(offer: Offer) -> Problems:
     """(key, what is wrong with it)."""
     yield from service_problems(offer.services)
     yield from opening_problems(offer.opening)
+    yield from content_problems(offer.content)
 
 
 def service_problems(services: Sequence[Service]) -> Problems:
@@ -228,14 +253,49 @@ def opening_problems(opening: Opening) -> Problems:
     yield from pair_problems("opening.elsewhere", opening.elsewhere_zh, opening.elsewhere_en)
 
 
+def content_problems(content: Content) -> Problems:
+    """(key, what is wrong with it)."""
+    for index, slide in enumerate(content.slides):
+        key = f"content.slides[{index}]"
+        for name, title in ((f"{key}.zh", slide.zh), (f"{key}.en", slide.en)):
+            yield from line_problems(name, title, MOST_TITLE_WIDTH)
+        yield from _lines_problems(f"{key}.text", slide.text_zh, slide.text_en)
+        if not slide.text_zh:
+            yield f"{key}.text_zh", "no line; a slide has one at least"
+    if len(content.slides) > MOST_SLIDES:
+        yield "content.slides", f"{len(content.slides)}; at most {MOST_SLIDES}"
+    yield from _lines_problems(
+        "content.commitments", content.commitments_zh, content.commitments_en
+    )
+    if not 30 <= content.quiet_s <= 3600:
+        yield "content.quiet_s", f"{content.quiet_s:g}; expected 30 to 3600 seconds"
+    if not 8 <= content.slide_s <= 120:
+        yield "content.slide_s", f"{content.slide_s:g}; expected 8 to 120 seconds"
+
+
+def _lines_problems(key: str, zh: Sequence[str], en: Sequence[str]) -> Problems:
+    if bool(zh) != bool(en):
+        yield f"{key}_zh", f"needs {key}_en too, and the other way round"
+    for name, lines in ((f"{key}_zh", zh), (f"{key}_en", en)):
+        if len(lines) > MOST_LINES:
+            yield name, f"{len(lines)} lines, at most {MOST_LINES}"
+        for number, line in enumerate(lines):
+            yield from line_problems(f"{name}[{number}]", line, MOST_LINE_WIDTH)
+
+
+def line_problems(key: str, text: str, most: int) -> Problems:
+    """What is wrong with a line that has room for ``most``."""
+    yield from text_problems(key, text)
+    if (wide := width(text)) > most:
+        yield key, f"{wide} wide, at most {most}: letters count 1, characters 2"
+
+
 def pair_problems(key: str, zh: str, en: str) -> Problems:
     """What is wrong with one line of text in both languages; both may be empty."""
     for name, text in ((f"{key}_zh", zh), (f"{key}_en", en)):
         if not (zh or en):
             return
-        yield from text_problems(name, text)
-        if (wide := width(text)) > MOST_WIDTH:
-            yield name, f"{wide} wide, at most {MOST_WIDTH}: letters count 1, characters 2"
+        yield from line_problems(name, text, MOST_WIDTH)
 
 
 def width(text: str) -> int:

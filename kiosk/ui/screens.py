@@ -7,6 +7,7 @@ from kiosk.ui.kit import Kit
 from kiosk.ui.page import Page
 from kiosk.view import (
     AccessView,
+    AttractView,
     ClosedView,
     HomeView,
     IdleView,
@@ -68,6 +69,12 @@ def _closed(kit: Kit) -> Page:
     return ClosedPage(kit)
 
 
+def _attract(kit: Kit) -> Page:
+    from kiosk.ui.attract import AttractPage
+
+    return AttractPage(kit)
+
+
 def _ticket(kit: Kit) -> Page:
     from kiosk.ui.ticket import TicketPage
 
@@ -113,6 +120,7 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "sheet": _sheet,
     "idle": _idle,
     "closed": _closed,
+    "attract": _attract,
     "simple home": _simple_home,
     "low home": _low_home,
     "technician code": _technician("code"),
@@ -140,6 +148,8 @@ def page_name(view: View) -> str:
             return "sheet"
         case ClosedView():
             return "closed"
+        case AttractView():
+            return "attract"
         case IdleView():
             return "idle"
         case HomeView():

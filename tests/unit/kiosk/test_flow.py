@@ -58,6 +58,7 @@ VISITS = {
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
     Phase.TICKET: Visit(Phase.TICKET, "en", "zh_CN", "vip", "t1", TICKET),
     Phase.NO_SLIP: Visit(Phase.NO_SLIP, "en", "zh_CN", "", "t1", TICKET, "paper_out", again=True),
+    Phase.ATTRACT: Visit(Phase.ATTRACT, "zh_CN", "zh_CN", slides=4, slide=3),
     Phase.CLOSED: Visit(Phase.CLOSED, "en", "zh_CN", "", "t1", None, "storage_full"),
 }
 CONTROLS = (
@@ -127,6 +128,9 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.FEEDBACK, Tapped("commitments", "t2")): (Phase.FEEDBACK, IDLE),
     (Phase.FEEDBACK, Tapped("back", "t2")): (Phase.HOME, IDLE),
     (Phase.FEEDBACK, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
+    (Phase.ATTRACT, TimedOut(Timer.SLIDE)): (Phase.ATTRACT, (StartTimer(Timer.SLIDE),)),
+    (Phase.ATTRACT, Identified("vip")): (Phase.HOME, IDLE),
+    (Phase.ATTRACT, PressedLow(PRESS)): (Phase.FEEDBACK, (StartTimer(Timer.REASON),)),
     (Phase.WARNING, TimedOut(Timer.SECOND)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.WARNING, Tapped("stay", "t2")): (Phase.ACCESS, IDLE),
     (Phase.WARNING, Tapped("finish", "t2")): (Phase.HOME, (StopTimer(),)),
@@ -161,9 +165,14 @@ def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
     if expected is not None:
         after, effects = step(visit, event)
         assert (after.phase, effects) == expected
-        deciding = (Phase.HOME, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK)
+        deciding = (
+            Phase.HOME, Phase.ATTRACT, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK,
+        )  # fmt: skip
         if after.phase is Phase.HOME and phase not in deciding:
             assert after == HOME
+    elif phase is Phase.ATTRACT and isinstance(event, Tapped):
+        after, effects = step(first_visit("zh_CN", slides=4), event)
+        assert step(visit, event) == (after, effects or (StartTimer(Timer.QUIET),))
     elif event in NEWS:
         with pytest.raises(ImpossibleStep, match=phase.name):
             step(visit, event)

@@ -42,13 +42,15 @@ from kiosk.flow import (
 )
 from tests.unit.kiosk.test_flow import CONTROLS, PRESS
 
+WALKED = first_visit("zh_CN", "P", frozenset("B"), groups=frozenset("A"), slides=4)
+
 
 class Walk(RuleBasedStateMachine):
     """A shell that answers each effect once, and people who tap whatever they like."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.visit = first_visit("zh_CN", "P", frozenset("B"))
+        self.visit = WALKED
         self.asked: Issue | None = None
         self.printing: Ticket | None = None
         self.timer: Timer | None = None
@@ -194,7 +196,7 @@ class Walk(RuleBasedStateMachine):
     def home_belongs_to_the_next_visitor(self) -> None:
         """What is left of a visitor on the home screen is wiped by a running timer."""
         visit = self.visit
-        if visit.phase is Phase.HOME and visit != first_visit("zh_CN", "P", frozenset("B")):
+        if visit.phase is Phase.HOME and visit != WALKED:
             assert (visit.ticket, visit.request, visit.cause) == (None, "", "")
             assert self.timer is Timer.IDLE
 
@@ -206,10 +208,11 @@ class Walk(RuleBasedStateMachine):
             Phase.ACCESS: {Timer.IDLE},
             Phase.TRIAGE: {Timer.IDLE},
             Phase.WARNING: {Timer.SECOND},
+            Phase.ATTRACT: {Timer.SLIDE},
         }
         talk = self.visit.talk
         if self.visit.phase is Phase.HOME:
-            assert self.timer in (None, Timer.IDLE)
+            assert self.timer in (None, Timer.IDLE, Timer.QUIET)
         elif self.visit.phase is Phase.FEEDBACK and talk is not None:
             sheets = {Sheet.REASON: Timer.REASON, Sheet.THANKS: Timer.TICKET}
             wanted = sheets.get(talk.sheet, Timer.IDLE)

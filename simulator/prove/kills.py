@@ -33,7 +33,7 @@ from sync.crashpoint import CRASH_POINTS
 ROUNDS = 200
 DAY_KILLS = 100
 POINT_HITS = 10
-"""Each crash point is hit this often, or a twentieth of the rounds if that is less."""
+"""Each crash point is hit this often, or a fortieth of the rounds if that is less."""
 KIOSK_POINTS = tuple(p for p in CRASH_POINTS if p.startswith(("journal.", "kiosk.", "outbox.")))
 BRANCH_POINTS = tuple(p for p in CRASH_POINTS if p.startswith(("ingest.", "service.")))
 PASSINGS = {
@@ -82,17 +82,17 @@ class _Tally:
     days: int = 0
     shown: int = 0
 
-    def enough(self, options: ProveOptions) -> bool:
-        """Whether nothing is left to do."""
+    def enough(self, options: ProveOptions, today: Counter[str]) -> bool:
+        """Whether nothing is left to do; ``today`` are the hits of a day that is not over."""
         rounds = options.rounds or ROUNDS
-        need = self.need(rounds)
-        hit = all(self.points[point] >= need for point in KIOSK_POINTS + BRANCH_POINTS)
+        need, hits = self.need(rounds), self.points + today
+        hit = all(hits[point] >= need for point in KIOSK_POINTS + BRANCH_POINTS)
         return self.kills.total() >= rounds and (hit or self.kills.total() >= GIVE_UP * rounds)
 
     @staticmethod
     def need(rounds: int) -> int:
         """Hits that each crash point needs."""
-        return min(POINT_HITS, rounds // 20)
+        return min(POINT_HITS, rounds // 40)
 
 
 def run(options: ProveOptions, say: Say) -> Proof:
@@ -137,7 +137,7 @@ async def _run(options: ProveOptions, say: Say, proof: Proof, tally: _Tally) -> 
 async def _days(
     options: ProveOptions, proof: Proof, tally: _Tally, chance: random.Random, say: Say
 ) -> None:
-    while not tally.enough(options):
+    while not tally.enough(options, Counter()):
         tally.days += 1
         number = tally.days
         day = _Day(options, tally, proof, number, chance.getrandbits(32))
@@ -202,7 +202,12 @@ class _Day:
 
     @property
     def _over(self) -> bool:
-        return self._kills >= DAY_KILLS or self._tally.enough(self._options)
+        return self._kills >= DAY_KILLS or self._tally.enough(self._options, self._today)
+
+    @property
+    def _today(self) -> Counter[str]:
+        """Hits of crash points until now; the tally has them in the evening."""
+        return sum(self._points.values(), Counter())
 
     async def _lives(self, name: str) -> None:
         """Start, die, start again."""
@@ -235,7 +240,7 @@ class _Day:
     def _behind(self, name: str) -> list[str]:
         """The points of a program that were not hit often enough."""
         points = BRANCH_POINTS if name == BRANCH else KIOSK_POINTS
-        hits = sum(self._points.values(), self._tally.points)
+        hits = self._tally.points + self._today
         need = self._tally.need(self._options.rounds or ROUNDS)
         return [point for point in points if hits[point] < need]
 

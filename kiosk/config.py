@@ -55,7 +55,7 @@ class BranchName(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The touch screen. ``pixel_pitch_mm`` is the width of one pixel: every size is computed from
-    it.
+    it. ``ask_reason``: it stands where who has pressed a pad can see it.
     """
 
     width: int = 1080
@@ -63,6 +63,7 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pixel_pitch_mm: float = 0.2479
     fullscreen: bool = True
     language: str = "zh_CN"
+    ask_reason: bool = True
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

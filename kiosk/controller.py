@@ -172,6 +172,7 @@ class KioskController:
             missing=lambda counter: self._device(
                 f"pad-{counter}", "pad", _known(pads[counter].health)
             ),
+            rated=self.visits.rated,
         )
         desired = DesiredKeeper(
             Path(config.data_dir),

@@ -19,6 +19,8 @@ RETRY_S = 1.0
 REOPEN_S = 2.0
 """How soon a pad that was not there at the start is found once it is plugged in."""
 REMEMBERED_VISITS = 1_000
+JUST_NOW_MS = 10_000
+"""Who pressed so long ago has gone."""
 
 log = structlog.get_logger()
 
@@ -43,13 +45,17 @@ class PressKeeper:
         clock: Clock,
         appended: Callable[[], None],
         missing: Callable[[int], None] = lambda _: None,
+        rated: Callable[[str, int, int], None] = lambda _ticket, _counter, _score: None,
     ) -> None:
-        """``missing`` is told the counter of a pad whose link cannot be opened."""
+        """``missing`` is told the counter of a pad whose link cannot be opened; ``rated`` the
+        ticket, counter and score of a visit's rating that was pressed just now.
+        """
         self._journal = journal
         self._pads = pads
         self._clock = clock
         self._appended = appended
         self._missing = missing
+        self._rated = rated
         self._visits: dict[int, _Visit] = {}
         self._said_missing: set[int] = set()  # one log line for each time away
         self._tasks: list[asyncio.Task[None]] = []
@@ -182,7 +188,9 @@ class PressKeeper:
         except JournalFull as error:
             log.error("rating.not_kept", counter=counter, error=str(error))
             return False
-        if visit is not None:
-            visit.over = True
         self._appended()
+        if visit is not None and not visit.over:
+            visit.over = True
+            if self._clock.mono_ms() - pressed_at_ms <= JUST_NOW_MS:
+                self._rated(visit.ticket, counter, press.score_1to5)
         return True

@@ -11,6 +11,7 @@ from kiosk.asking import Asker
 from kiosk.attract import slides
 from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
+from kiosk.feedback import LowPress
 from kiosk.feedback_desk import FeedbackDesk
 from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
@@ -25,7 +26,10 @@ from kiosk.visit import fresh
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.journal import Journal
+from sync.messages import TicketIssued
 from sync.outbox import Outbox
+
+LOW_SCORES = (1, 2)
 
 Spawn = Callable[[Awaitable[None], str], None]
 
@@ -156,6 +160,20 @@ class VisitRunner:
             return
         self._papers.blocked(self._printer.health.detail)
         self.dispatch(flow.Reshown(ticket, language, RESTART, self._papers.may_start))
+
+    def rated(self, ticket: str, counter: int, score_1to5: int) -> None:
+        """A visitor of a counter has rated: a low score is asked for its reason."""
+        if (
+            self._stopping
+            or score_1to5 not in LOW_SCORES
+            or not self._offering.config.screen.ask_reason
+        ):
+            return
+        issued = next(
+            (e for e in self._journal.events_about(ticket) if isinstance(e, TicketIssued)), None
+        )
+        number = issued.data.number if issued else ""
+        self.dispatch(flow.PressedLow(LowPress(ticket, number, counter, score_1to5)))
 
     @property
     def server_numbers(self) -> bool:

@@ -75,6 +75,7 @@ async def run(config_path: Path, version: str) -> None:
             sign_in=sign_in,
             hall=service.hall,
             figures=service.day_book,
+            tickets=service.tickets,
         )
         await serve(app, listener, stop=stop)
 

@@ -55,8 +55,9 @@ from branch.seen import last_numbers
 from branch.store import Store
 from branch.teller_keys import TellerKeys
 from branch.teller_view import counter_view
+from branch.ticket_page import TicketPages
 from branch.timing import Timing
-from branch.view import BoardView, CounterView
+from branch.view import BoardView, CommandRefused, CounterView
 from branch.visits import Visits
 from branch.wait_clock import WaitClock
 from sync.clock import Clock
@@ -141,6 +142,7 @@ class BranchService:
             last_walk_in=self._last_walk_in, revision=lambda: self._revision,
         )  # fmt: skip
         self.day_book = DayBook(config, store, clock, tz)
+        self.tickets = TicketPages(config, self.engine, store, clock, self._say_of)
         self._rebuild()
         self.grants = Grants(store, clock, [s.letter for s in config.services], tz)
         self._day_end = DayEnd()
@@ -341,6 +343,12 @@ class BranchService:
         elif isinstance(event, TicketRejoined) and not self._day_end.knows(event.sub or ""):
             with self._store.reading() as connection:
                 self._day_end.again(connection, event.sub or "", self._date_of)
+
+    def _say_of(self, event_type: str, data: Payload, ticket_id: str) -> None:
+        """An event about a ticket that was accepted, ended long ago or not."""
+        if (ticket := self.engine.tickets.get(ticket_id)) is None:
+            raise CommandRefused("unknown_ticket", "this ticket ended long ago")
+        self._record(event_type, data, ticket)
 
     def _append(self, event_type: str, data: Payload, ticket: QueueTicket | None) -> AnyEvent:
         now_ms = self._clock.wall_ms()

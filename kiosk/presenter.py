@@ -30,6 +30,7 @@ from kiosk.view import (
     Words,
 )
 from sync.hours import Hall
+from sync.identity import page_key
 
 CAUSES_IN_WORDS = frozenset({"paper_out"})
 """Causes of a missing slip for which the catalogue has words of their own."""
@@ -284,4 +285,4 @@ def reference(ticket_id: str) -> str:
 
 def ticket_page(public_url: str, ticket_id: str) -> str | None:
     """The ticket's page for a customer's phone; None where no public address is configured."""
-    return f"{public_url.rstrip('/')}/t/{reference(ticket_id)}" if public_url else None
+    return f"{public_url.rstrip('/')}/t/{page_key(ticket_id)}" if public_url else None

@@ -28,7 +28,7 @@ from kiosk.paper import (
     TicketPaper,
     step,
 )
-from kiosk.presenter import OnPaper, names, reference
+from kiosk.presenter import OnPaper, names, reference, ticket_page
 from kiosk.slip import build_slip, build_test_slip
 from kiosk.view import LANGUAGES
 from sync.clock import Clock
@@ -111,7 +111,7 @@ class SlipPrinter:
                 wait_min=(wait.low_min or 0, wait.high_min or 0) if known else None,
                 issued_at_text=on_paper.issued_at_text,
                 reference=reference(ticket.id),
-                public_url=branch.public_url or None,
+                public_url=ticket_page(branch.public_url, ticket.id),
                 complaints_phone=branch.complaints_phone,
                 language=language if language in LANGUAGES else "en",  # a slip has its own words
                 copy=copy,

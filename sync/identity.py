@@ -14,6 +14,11 @@ def uuid7(ts_ms: int, random_bits: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+def page_key(event_id: str) -> str:
+    """What a ticket's public page is known by: the 62 random bits of its id, nobody guesses it."""
+    return event_id.replace("-", "")[-16:]
+
+
 def chain(raw: bytes) -> str:
     """Digest of one encoded event, which holds its own ``prev``: the next event's ``prev``."""
     return hashlib.blake2b(raw, digest_size=8).hexdigest()

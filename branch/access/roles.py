@@ -59,6 +59,10 @@ TABLE = (
     Row("GET", "/window/*", ANYONE),
     Row("GET", "/events/window/*", ANYONE),
     Row("GET", "/static/*", ANYONE),
+    # a ticket's own page, for whoever holds its slip
+    Row("GET", "/t/*", ANYONE),
+    Row("GET", "/api/t/*", ANYONE),
+    Row("POST", "/api/t/*", ANYONE),
     Row("GET", "/healthz", ANYONE),
     Row("OPTIONS", "/*", ANYONE),
     # signing in and out

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -26,6 +26,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, gen
 from branch.day_book import DayBook
 from branch.errors import NotStored
 from branch.hall_view import HallDesk
+from branch.ticket_page import TicketPages
 from branch.view import Branch, CommandRefused
 from branch.web.api import (
     KEY_EXPECTED,
@@ -53,6 +54,7 @@ from branch.web.pages import (
 )
 from branch.web.shell import Shell
 from branch.web.sign_in import ACCESS_HANDLERS, SignIn, check_routes
+from branch.web.ticket_routes import ticket_routes
 from branch.web.window import window_routes
 from branch.web.words import WORDS, words_for
 
@@ -83,6 +85,7 @@ def create_app(
     sign_in: SignIn | None = None,
     hall: HallDesk | None = None,
     figures: DayBook | None = None,
+    tickets: TicketPages | None = None,
 ) -> Litestar:
     """The web application over ``branch``, with the lobby manager's page where there is a
     ``hall``.
@@ -91,7 +94,7 @@ def create_app(
     ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
     registry. The application itself starts and ends the watcher of the branch. ``sign_in`` lets in
     whom the permission table lets in; without it everything is open. ``figures`` has the pages of
-    figures. Raises RouteNotInTable.
+    figures, ``tickets`` those of single tickets. Raises RouteNotInTable.
     """
     registry = CollectorRegistry() if registry is None else registry
     feed = Feed(
@@ -115,6 +118,7 @@ def create_app(
             *(sign_in.routes() if sign_in else ()),
             *_hall_routes(branch, hall, feed, version),
             *(figures_routes(figures) if figures else ()),
+            *(ticket_routes(tickets, _peer(sign_in)) if tickets else ()),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],
@@ -152,6 +156,13 @@ def create_app(
     app.state.feed = feed
     app.asgi_handler = Shell(OpenStreams(app.asgi_handler), registry)
     return app
+
+
+def _peer(sign_in: SignIn | None) -> Callable[[Request[Any, Any, Any]], str]:
+    """Whence a request comes."""
+    if sign_in is not None:
+        return sign_in.address
+    return lambda request: request.client.host if request.client else ""
 
 
 def _watching(feed: Feed) -> Any:

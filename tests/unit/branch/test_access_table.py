@@ -16,12 +16,21 @@ from tests.ui.web_branch import ToyBranch
 from tests.unit.branch.access_house import House, house, parts
 from tests.unit.branch.bench import BranchBench
 
-FILLED = {"counter": "1", "name": "1", "file_path": "staff.css", "path": "x", "n": "1"}
+FILLED = {
+    "key": "0" * 16,
+    "counter": "1",
+    "name": "1",
+    "file_path": "staff.css",
+    "path": "x",
+    "n": "1",
+}
 LETTERS = {"t": Role.TELLER, "m": Role.MANAGER, "x": Role.TECHNICIAN, "a": Role.ADMIN}
 # By hand, and on purpose not from the table: "" is anyone.
 EXPECTED = {
     ("GET", r"/|/board|/api/board|/events/board|/healthz|/static/.*|/sign-in"): "",
     ("GET", r"/window(/.*)?|/events/window/.*"): "",
+    ("GET", r"/t/.*|/api/t/.*"): "",
+    ("POST", r"/api/t/.*"): "",
     ("OPTIONS", r".*"): "",
     ("POST", r"/api/sign-in"): "",
     ("POST", r"/api/sign-out(-everywhere)?"): "tmxa",

@@ -115,7 +115,7 @@ def test_the_code_leads_to_the_ticket_s_page(url: str) -> None:
         waits={}, online=True, on_paper=ON_PAPER, staff_told=False,
     )  # fmt: skip
     assert isinstance(view, NoSlipView)
-    assert view.qr_url == "https://q.example.org/b1/t/7f3a-9c21"
+    assert view.qr_url == "https://q.example.org/b1/t/800000007f3a9c21"
     assert reference(TICKET.id) == "7f3a-9c21"
 
 

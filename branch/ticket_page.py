@@ -1,0 +1,198 @@
+"""A ticket's own page, for whoever holds its slip: where it stands, and one answer afterwards.
+
+The page's key is the random part of the ticket's id; nobody signs in, and nothing of a person is
+kept. A visit has one rating, whichever way it came first.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Row, select
+
+from branch.config import BranchConfig
+from branch.feedback_tables import reason_table
+from branch.queue import Engine, TicketPhase
+from branch.store import Store
+from branch.tables import forecast_table, rating_table, ticket_table, visit_table
+from branch.view import CommandRefused
+from sync.clock import Clock
+from sync.feedback import REASONS
+from sync.messages import PadRef, Payload, RatingData, ReasonData
+
+KEEP_MS = 36 * 3_600_000
+"""So long after its issue a ticket has a page."""
+KEY_LENGTH = 16
+PAGE = "page"
+LOW_SCORES = (1, 2)
+MINUTE_MS = 60_000
+
+
+class UnknownPage(LookupError):
+    """No ticket of these days has this key."""
+
+
+@dataclass(frozen=True, slots=True)
+class TicketState:
+    """``state`` is waiting, called, serving, parked, missed, served or over. ``ahead`` None: not
+    waiting. ``wait_min`` is what is left of the interval on the slip, rounded outwards.
+    ``counter`` 0: none. ``may_rate``, ``may_say_why``: what can still be said, once.
+    """
+
+    number: str
+    service_zh: str
+    service_en: str
+    state: str
+    ahead: int | None
+    wait_min: tuple[int, int] | None
+    counter: int
+    may_rate: bool
+    may_say_why: bool
+
+
+class TicketPages:
+    """``record`` journals an event of the server about a ticket that the queue still knows."""
+
+    def __init__(
+        self,
+        config: BranchConfig,
+        engine: Engine,
+        store: Store,
+        clock: Clock,
+        record: Callable[[str, Payload, str], None],
+    ) -> None:
+        self.branch = {"zh": config.branch.zh, "en": config.branch.en}
+        self._engine = engine
+        self._store = store
+        self._clock = clock
+        self._record = record
+        self._services = {s.letter: (s.zh, s.en) for s in config.services}
+
+    def now_ms(self) -> int:
+        """The branch's time (Unix ms)."""
+        return self._clock.wall_ms()
+
+    def state(self, key: str) -> TicketState:
+        """Where the ticket stands now. Raises UnknownPage, SQLAlchemyError."""
+        row = self._find(key)
+        found = self._engine.tickets.get(row.id)
+        phase = found.phase if found else None
+        waiting = found is not None and phase is TicketPhase.WAITING
+        rated = self._score(row.id)
+        served = row.outcome == "served"
+        zh, en = self._services.get(row.service, (row.service, row.service))
+        return TicketState(
+            number=row.number,
+            service_zh=zh,
+            service_en=en,
+            state=_state(phase, row.outcome),
+            ahead=self._ahead(row.id) if waiting else None,
+            wait_min=self._left_min(row) if waiting else None,
+            counter=row.counter or 0,
+            may_rate=served and rated is None and self._nonce(row.id) is not None,
+            may_say_why=rated in LOW_SCORES and not self._has_reason(row.id),
+        )
+
+    def rate(self, key: str, score_1to5: int) -> None:
+        """The visit's rating, if it has none. Raises UnknownPage, CommandRefused (rated,
+        not_served), NotStored.
+        """
+        row = self._find(key)
+        if self._score(row.id) is not None:
+            raise CommandRefused("rated", "this visit has its rating")
+        visit = self._nonce(row.id)
+        if row.outcome != "served" or visit is None:
+            raise CommandRefused("not_served", "the visit is not over")
+        nonce, counter = visit
+        data = RatingData(
+            counter=counter,
+            score_1to5=score_1to5,
+            nonce=nonce,
+            delay_ms=max(0, self._clock.wall_ms() - (row.ended_at or 0)),
+            pad=PadRef(unique_id=PAGE, boot_id=0, seq=0),
+        )
+        self._record("rating.submitted", data, row.id)
+
+    def say_why(self, key: str, reason: str) -> None:
+        """Why the rating was low, once. Raises UnknownPage, CommandRefused (not_low, said,
+        unknown_reason), NotStored.
+        """
+        row = self._find(key)
+        if reason not in REASONS:
+            raise CommandRefused("unknown_reason", f"the reasons are {', '.join(REASONS)}")
+        if self._score(row.id) not in LOW_SCORES:
+            raise CommandRefused("not_low", "only a low rating has a reason")
+        if self._has_reason(row.id):
+            raise CommandRefused("said", "this visit has its reason")
+        data = ReasonData(
+            reason=reason, channel=PAGE, request=f"{PAGE}:{key}", counter=row.counter or 0
+        )
+        self._record("feedback.given", data, row.id)
+
+    # --- what is known ------------------------------------------------------------------------
+
+    def _find(self, key: str) -> Row[tuple[object, ...]]:
+        columns = ticket_table.c
+        if len(key) != KEY_LENGTH or not key.isalnum() or not key.isascii():
+            raise UnknownPage(key)
+        query = select(ticket_table).where(
+            columns.id.like(f"%-{key[:4]}-{key[4:]}"),
+            columns.issued_at > self._clock.wall_ms() - KEEP_MS,
+            columns.outcome != "voided",
+        )
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            raise UnknownPage(key)
+        return row
+
+    def _ahead(self, ticket_id: str) -> int:
+        ticket = self._engine.tickets[ticket_id]
+        return sum(
+            other.place < ticket.place
+            for (service, *_), line in self._engine.lines.by_key.items()
+            if service == ticket.service
+            for other in line
+        )
+
+    def _left_min(self, row: Row[tuple[object, ...]]) -> tuple[int, int] | None:
+        columns = forecast_table.c
+        query = select(columns.p10_ms, columns.p90_ms).where(columns.ticket == row.id)
+        with self._store.reading() as connection:
+            found = connection.execute(query).one_or_none()
+        if found is None or found.p10_ms is None or found.p90_ms is None:
+            return None
+        waited_ms = self._clock.wall_ms() - row.issued_at
+        high_ms = found.p90_ms - waited_ms
+        if high_ms <= 0:
+            return None  # it took longer than was expected: no figure is better than a wrong one
+        return max(0, found.p10_ms - waited_ms) // MINUTE_MS, -(-high_ms // MINUTE_MS)
+
+    def _score(self, ticket_id: str) -> int | None:
+        query = select(rating_table.c.score_1to5).where(rating_table.c.ticket == ticket_id)
+        with self._store.reading() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
+    def _nonce(self, ticket_id: str) -> tuple[int, int] | None:
+        columns = visit_table.c
+        query = select(columns.nonce, columns.counter).where(columns.ticket == ticket_id)
+        with self._store.reading() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.nonce, row.counter)
+
+    def _has_reason(self, ticket_id: str) -> bool:
+        query = select(reason_table.c.event_id).where(reason_table.c.ticket == ticket_id)
+        with self._store.reading() as connection:
+            return connection.execute(query).first() is not None
+
+
+def _state(phase: TicketPhase | None, outcome: str) -> str:
+    if outcome in ("served", "missed"):
+        return outcome
+    names = {
+        TicketPhase.ISSUED: "waiting",  # its slip is not confirmed yet
+        TicketPhase.WAITING: "waiting",
+        TicketPhase.CALLED: "called",
+        TicketPhase.SERVING: "serving",
+        TicketPhase.PARKED: "parked",
+    }
+    return names.get(phase, "over") if phase else "over"

@@ -2,8 +2,23 @@
 transaction.
 """
 
-from sqlalchemy import BigInteger, Column, Connection, Index, Integer, String, Table, update
+from collections.abc import Iterator
 
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    String,
+    Table,
+    func,
+    select,
+    update,
+)
+
+from branch.figures import Voice
+from branch.tables import ticket_table
 from sync.ledger import dialect, metadata
 from sync.messages import (
     ComplaintAnswered,
@@ -91,6 +106,27 @@ def project_feedback(connection: Connection, item: Event | UnknownEvent, at: int
             )  # fmt: skip
         case _:
             pass
+
+
+def voices(connection: Connection, date: str) -> Iterator[Voice]:
+    """What was said on a business date, and how often. Raises SQLAlchemyError."""
+    reason, ticket = reason_table.c, ticket_table.c
+    asked = {
+        "reason": select(reason.reason, func.count())
+        .join(ticket_table, ticket.id == reason.ticket)
+        .where(ticket.business_date == date)
+        .group_by(reason.reason),
+    }
+    for kind, table in (("suggestion", suggestion_table), ("complaint", complaint_table)):
+        columns = table.c
+        asked[kind] = (
+            select(columns.topic, func.count())
+            .where(columns.business_date == date)
+            .group_by(columns.topic)
+        )
+    for kind, query in asked.items():
+        for code, n in connection.execute(query):
+            yield Voice(kind, code, n)
 
 
 def _add(connection: Connection, table: Table, **values: object) -> None:

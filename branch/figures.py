@@ -99,6 +99,7 @@ class DayRows:
     presses: Sequence[PressRow] = ()
     forecasts: Sequence[ForecastRow] = ()
     shifts: Sequence[ShiftRow] = ()
+    voices: Sequence["Voice"] = ()
 
 
 # --- figures -------------------------------------------------------------------------------
@@ -170,6 +171,16 @@ class Cover(msgspec.Struct, frozen=True):
     unknown: int
 
 
+class Voice(msgspec.Struct, frozen=True):
+    """How often something was said. ``kind``: reason (after a low rating of the day), suggestion
+    or complaint; ``code`` is what.
+    """
+
+    kind: str
+    code: str
+    n: int
+
+
 class DayFigures(msgspec.Struct, frozen=True):
     """A business date. ``unfinished`` wait, are called, served or parked now. The keys of
     ``tellers`` are opaque ids, or "counter 3" where nobody had signed in.
@@ -192,6 +203,7 @@ class DayFigures(msgspec.Struct, frozen=True):
     unarmed: list[Unarmed]
     cover: Cover
     cover_services: list[Cover]
+    voices: list[Voice]
 
 
 def spread(durations_ms: Iterable[int]) -> Spread:
@@ -319,6 +331,7 @@ def day_figures(
         cover_services=[
             cover_services.get(s, _Covered()).cover(s) for s in in_order(cover_services)
         ],
+        voices=sorted(rows.voices, key=lambda one: (one.kind, -one.n, one.code)),
     )
 
 

@@ -107,6 +107,8 @@ def figures_csv(day: DayFigures) -> str:
     for apart in day.unarmed:
         for name in ("unsolicited", "repeated", "invalid"):
             one("counter", str(apart.counter), f"presses_{name}", "presses", getattr(apart, name))
+    for voice in day.voices:
+        one(voice.kind, voice.code, "said", "times", voice.n)
     return table(FIGURE_COLUMNS, rows)
 
 

@@ -4,6 +4,7 @@ from datetime import date as date_type, datetime, time, timedelta, tzinfo
 
 from sqlalchemy import Connection, select
 
+from branch.feedback_tables import voices
 from branch.figures import DayRows, ForecastRow, PartRow, PressRow, ShiftRow, TicketRow
 from branch.tables import forecast_table, leg_table, rating_table, shift_table, ticket_table
 
@@ -71,6 +72,7 @@ def read_day(connection: Connection, date: str, tz: tzinfo | None) -> DayRows:
         presses=[PressRow(*row) for row in (*rated, *apart)],
         forecasts=[ForecastRow(*row) for row in forecasts],
         shifts=_shifts(connection, min(first_ms, begin_ms), max(last_ms + 1, end_ms)),
+        voices=[*voices(connection, date)],
     )
 
 

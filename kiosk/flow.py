@@ -30,6 +30,7 @@
     HOME, ACCESS tapped help     FEEDBACK   CallHelp, timer idle
     HOME       pressed low       FEEDBACK   timer reason; only while nobody has touched anything
     FEEDBACK   tapped            FEEDBACK   the sheet's; HOME goes on with the visit or ends it
+    FEEDBACK   tapped service    as HOME    where the sheet asks for a reason: nobody opened it
     FEEDBACK   timed out idle    WARNING    timer second
     FEEDBACK   timed out ticket  HOME       -
     FEEDBACK   timed out reason  HOME       -

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from kiosk import feedback
+from kiosk.feedback import Sheet
 from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_ACKNOWLEDGE,
@@ -63,6 +64,9 @@ def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
         if visit.phase is Phase.FEEDBACK and visit.talk is not None:
             return visit, sheet_timer(visit.talk)
         return visit, (StartTimer(Timer.IDLE),) if visit.phase in CHOOSING else ()
+    if control.startswith(SERVICE_PREFIX) and visit.talk and visit.talk.sheet is Sheet.REASON:
+        # The finger was on its way when the question came up: it wants its ticket.
+        visit = replace(fresh(visit), language=visit.language)
     if visit.phase in (Phase.HOME, Phase.ACCESS) and control in feedback.BEGINS:
         return talked(visit, feedback.begun(control, event.touch))
     if visit.phase is Phase.FEEDBACK and visit.talk is not None:

@@ -11,7 +11,7 @@ from branch.web.app import create_app
 from branch.web.ticket_words import TICKET_WORDS
 from sync.feedback import REASONS
 from sync.identity import page_key, uuid7
-from sync.messages import IssuedData
+from sync.messages import ComplaintData, IssuedData, SuggestionData
 from tests.unit.branch.bench import BranchBench, settle
 from tests.unit.branch.events import DATE
 
@@ -125,3 +125,38 @@ async def test_a_ticket_that_the_queue_has_forgotten_cannot_be_rated(tmp_path: P
         assert bench.branch.tickets.state(key).state == "served"
         with pytest.raises(CommandRefused, match="ended long ago"):
             bench.branch.tickets.rate(key, 3)
+
+
+async def test_what_customers_said_is_counted_on_the_day_s_page(tmp_path: Path) -> None:
+    async with BranchBench(tmp_path) as bench:
+        app = create_app(bench.branch, version="1", figures=bench.branch.day_book)
+        for number, reason in (("A001", "slow"), ("A002", "fees"), ("A003", "fees")):
+            key = await issued(bench, number)
+            await bench.branch.call_next(1, f"c{number}")
+            await bench.branch.finish(1, f"f{number}")
+            bench.branch.tickets.rate(key, 1)
+            bench.branch.tickets.say_why(key, reason)
+        stream = bench.kiosk.stream
+        stream.make(
+            "suggestion.made",
+            SuggestionData(topic="seats", direction="more", business_date=DATE, request="t-8"),
+        )
+        stream.make(
+            "complaint.opened",
+            ComplaintData(
+                number="4071-5523", topic="own code", business_date=DATE,
+                due_date="2026-12-08", request="t-9",
+            ),
+        )  # fmt: skip
+        bench.kiosk.send(*stream.raws[-2:])
+        await settle()
+        day = bench.branch.day_book.figures(DATE)
+        assert [(one.kind, one.code, one.n) for one in day.voices] == [
+            ("complaint", "own code", 1), ("reason", "fees", 2), ("reason", "slow", 1),
+            ("suggestion", "seats", 1),
+        ]  # fmt: skip
+        assert "reason,fees,said,times,2" in bench.branch.day_book.figures_csv(DATE)
+        async with AsyncTestClient[Litestar](app) as client:
+            text = (await client.get(f"/branch?date={DATE}&lang=en")).text
+            for said in ("Reason of a low rating", "More seats", "own code"):
+                assert said in text

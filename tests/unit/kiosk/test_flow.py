@@ -356,6 +356,8 @@ def test_a_low_press_asks_only_on_a_screen_that_nobody_uses() -> None:
     assert asked.notice == ""
     assert step(asked, TimedOut(Timer.REASON))[0].phase is Phase.HOME
     assert step(asked, TimedOut(Timer.TICKET)) == (asked, ())
+    _, effects = step(asked, Tapped("service.A", "t1"))
+    assert effects[-1] == Issue("A", "t1", ""), "the finger was on its way to the tile"
     switched, effects = step(asked, Tapped("language", "t1"))
     assert (switched.language, effects) == ("en", (StartTimer(Timer.REASON),))
 

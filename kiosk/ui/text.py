@@ -10,6 +10,10 @@ from kiosk.ui.kit import Kit
 from kiosk.ui.tokens import INK, Colour
 
 _ELLIPSIS = "…"
+_STEP_PX = 4
+"""A text is set smaller by whole steps: each size of a Chinese font is megabytes in memory, and
+every text a size of its own would fill them with 64, which the renderer keeps for ever.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ class Text(Widget):
         rendered = self._line(text, px)
         while room is not None and rendered.texture.width > room and px > least:
             fitting = int(px * room / rendered.texture.width)
-            px = max(least, min(px - 1, fitting))
+            px = max(least, min(px - 1, fitting) // _STEP_PX * _STEP_PX)
             rendered = self._line(text, px)
         whole = text
         while room is not None and rendered.texture.width > room and len(whole) > 1:

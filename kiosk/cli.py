@@ -5,6 +5,7 @@ import gc
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -24,9 +25,11 @@ from kiosk.catalogue import Catalogue
 from kiosk.config import KioskConfig, read
 from kiosk.controller import KioskController
 from kiosk.errors import KioskError
+from kiosk.guiding import GuideKeeper, build_guide
 from kiosk.heartbeat import STOPPING, heartbeat
 from kiosk.pad_keys import FOLDER, PadKeys
 from kiosk.supervisor import Supervisor
+from kiosk.view import CONTROL_LISTEN
 from sync.clock import Clock, system_clock
 from sync.errors import SyncError
 from sync.journal import Journal
@@ -64,6 +67,8 @@ async def run(config_path: Path, version: str) -> int:
 
     window: KioskWindow | None = None
     controller: KioskController | None = None
+    keeper: GuideKeeper | None = None
+    catalogue = Catalogue.load()
 
     status = 0
 
@@ -74,14 +79,22 @@ async def run(config_path: Path, version: str) -> int:
             window.stop()
 
     def tapped(control: str, touch: str) -> None:
-        if controller is not None:
+        if control == CONTROL_LISTEN and keeper is not None:
+            keeper.listen()
+        elif controller is not None:
             controller.tap(control, touch)
+
+    def described(description: dict[str, Any]) -> None:
+        if keeper is not None:
+            keeper.described(description)
 
     window = KioskWindow(
         size=(config.screen.width, config.screen.height),
         pixel_pitch_mm=config.screen.pixel_pitch_mm,
-        catalogue=Catalogue.load(),
+        catalogue=catalogue,
         on_control=tapped,
+        on_description=described,
+        served={CONTROL_LISTEN} if config.speaker is not None else (),
         fullscreen=config.screen.fullscreen,
         title="Lobby",
     )
@@ -102,6 +115,7 @@ async def run(config_path: Path, version: str) -> int:
         version=version,
         restart=restart,
     )
+    keeper = build_guide(config, catalogue, window, controller)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, window.stop)
@@ -111,6 +125,7 @@ async def run(config_path: Path, version: str) -> int:
     bench = None
     try:
         await controller.start()
+        await keeper.start()
         if config.bench is not None:
             from kiosk.ui.bench import start_bench
 
@@ -127,6 +142,7 @@ async def run(config_path: Path, version: str) -> int:
         notifier.close()
         if bench is not None:
             await bench.close()
+        await keeper.stop()
         await controller.stop()
         journal.close()
         await asyncio.gather(running, return_exceptions=True)

@@ -12,6 +12,7 @@ import msgspec
 from hal.registry import BACKENDS
 from kiosk.body_config import BacklightConfig, PresenceConfig, body_problems
 from kiosk.business_day import day_start
+from kiosk.guide import VOLUMES
 from kiosk.places import check_places
 from kiosk.technician import is_hash
 from kiosk.view import LANGUAGES
@@ -110,6 +111,28 @@ class PadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: list[Literal["rating", "caller"]] = msgspec.field(default_factory=lambda: ["rating"])
 
 
+class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The four tactile keys of the audio guide: ``keyboard`` at ``evdev:/dev/input/…``, or
+    ``serial`` on a port of its own. ``codes``: Linux key codes by key (previous, next, select,
+    repeat) where the keyboard has others than usual.
+    """
+
+    address: str
+    backend: str = "keyboard"
+    codes: dict[Literal["previous", "next", "select", "repeat"], list[int]] = {}
+
+
+class SpeakerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the audio guide speaks through: ``alsa:NAME`` or ``program:PATH``. ``volume`` is the
+    step, 1 to 5, at which each visit begins; ``voices`` are espeak-ng's by language (zh, en).
+    """
+
+    address: str
+    backend: str = "espeak"
+    volume: int = 3
+    voices: dict[str, str] = {}
+
+
 class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whose configuration and whose firmware is taken (files with public keys; without the latter
     no firmware), and the pace: ``at_once`` pads, each after nobody used it for ``quiet_s``.
@@ -157,6 +180,8 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     card_reader: CardReaderConfig | None = None
     presence: PresenceConfig | None = None
     backlight: BacklightConfig | None = None
+    keys: KeysConfig | None = None
+    speaker: SpeakerConfig | None = None
     updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
     technician: TechnicianConfig | None = None
@@ -312,9 +337,10 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
                     f"pads[{index}].firmware_hashes",
                     f"{firmware_hash!r}; expected 16 hex digits, as `lobby flash build` prints",
                 )
-    devices: dict[str, tuple[str, PrinterConfig | PadConfig | CardReaderConfig]] = {
+    devices: dict[str, tuple[str, PrinterConfig | PadConfig | CardReaderConfig | KeysConfig]] = {
         "printer": ("printer", config.printer),
         **({"card_reader": ("card", config.card_reader)} if config.card_reader else {}),
+        **({"keys": ("keypad", config.keys)} if config.keys else {}),
         **{f"pads[{i}]": ("pad", pad) for i, pad in enumerate(config.pads)},
     }
     for key, (kind, device) in devices.items():
@@ -327,7 +353,20 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
             "printer.profile",
             f"{config.printer.profile!r}; expected {' or '.join(sorted(profiles))}",
         )
+    if config.speaker is not None:
+        _check_speaker(config.speaker, refuse)
     check_places({key: device.address for key, (_, device) in devices.items()}, refuse)
+
+
+def _check_speaker(speaker: SpeakerConfig, refuse: _Refuse) -> None:
+    if speaker.backend not in BACKENDS["speaker"]:
+        known = " or ".join(sorted(BACKENDS["speaker"]))
+        refuse("speaker.backend", f"{speaker.backend!r}; expected {known}")
+    if not 1 <= speaker.volume <= len(VOLUMES):
+        refuse("speaker.volume", f"{speaker.volume}; expected 1 to {len(VOLUMES)}")
+    kind, _, name = speaker.address.partition(":")
+    if kind not in ("alsa", "program") or not name:
+        refuse("speaker.address", f"{speaker.address!r}; expected alsa:DEVICE or program:PATH")
 
 
 def _check_text(key: str, text: str, refuse: _Refuse) -> None:

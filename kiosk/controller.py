@@ -283,6 +283,15 @@ class KioskController:
         if not self._stopping and not self.technician.is_open:
             self.visits.dispatch(flow.Identified(segment))
 
+    def guide(self, on: bool) -> None:
+        """A key of the audio guide was pressed, or none for long."""
+        if not self._stopping:
+            self.visits.dispatch(flow.Guided(on))
+
+    def device_changed(self, device: str, kind: str, health: Health) -> None:
+        """The health of a device that another part of the kiosk's program has."""
+        self._device(device, kind, health)
+
     @property
     def _config(self) -> KioskConfig:
         return self._offering.config

@@ -13,7 +13,16 @@ from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 
-from hal.api import CallerPad, CardReader, Health, HealthState, RatingPad, TicketPrinter
+from hal.api import (
+    CallerPad,
+    CardReader,
+    Health,
+    HealthState,
+    RatingPad,
+    Speaker,
+    TicketPrinter,
+)
+from hal.body import KeyPad
 from hal.errors import HalError
 from hal.link import link_to
 from hal.registry import backend
@@ -21,6 +30,8 @@ from kiosk.buses import Buses
 from kiosk.cards import SALT_BYTES
 from kiosk.cli import build_devices
 from kiosk.config import KioskConfig, read
+from kiosk.errors import KioskError
+from kiosk.guiding import build_keypad, build_speaker
 from sync import checks
 from sync.checks import Check, Grade, fault, good
 from sync.clock import system_clock
@@ -40,6 +51,12 @@ REMEDIES = {
     "link_lost": "look at the cable",
     "unavailable": "plug it in; correct its address in kiosk.toml; is the user in group dialout?",
     "link": "plug it in; correct its address in kiosk.toml",
+    "espeak_missing": "apt-get install espeak-ng",
+    "player_missing": "apt-get install alsa-utils; correct speaker.address",
+    "device_missing": "see `aplay -L` for the names; correct speaker.address",
+    "not_played": "is speaker.address a sound device? see `aplay -L`",
+    "player": "see `aplay -L` for the names; correct speaker.address",
+    "voice": "correct speaker.voices; see `espeak-ng --voices`",
     "key_missing": "lobby flash provision",
     "key_wrong": "lobby flash provision",
 }
@@ -100,8 +117,8 @@ def row(name: str, health: Health, *, said: str = "") -> Check:
 
 def _as_the_kiosk_says(config: KioskConfig, data_dir: Path) -> list[Check]:
     expected = ["printer", *(_name(pad.counter, pad.roles) for pad in config.pads)]
-    if config.card_reader is not None:
-        expected.append("card")
+    named = {"card": config.card_reader, "keys": config.keys, "speaker": config.speaker}
+    expected += [name for name, wanted in named.items() if wanted is not None]
     sql = "SELECT raw FROM event WHERE type = 'device.changed' ORDER BY epoch, seq"
     last: dict[str, Health] = {}
     with suppress(sqlite3.Error):
@@ -126,7 +143,8 @@ async def _devices(config: KioskConfig) -> list[Check]:
     try:
         printer, pads, callers = build_devices(config, system_clock(), buses)
         reader = _card_reader(config)
-    except (HalError, ValueError) as error:
+        keypad, speaker = build_keypad(config), build_speaker(config)
+    except (HalError, KioskError, ValueError) as error:
         return [fault("devices", str(error), "correct kiosk.toml")]
     found = [await _printer(printer)]
     try:
@@ -137,7 +155,11 @@ async def _devices(config: KioskConfig) -> list[Check]:
         asked = [_pad(name, pad) for name, pad in sorted(by_name.items())]
         found += await asyncio.gather(*asked)
         if reader is not None:
-            found.append(await _reader(reader))
+            found.append(await _opened("card", reader, "swipe a card at the kiosk"))
+        if keypad is not None:
+            found.append(await _opened("keys", keypad, "press a key at the kiosk"))
+        if speaker is not None:
+            found.append(await _speaker(speaker))
     finally:
         for bus in buses.by_name.values():
             await bus.close()
@@ -181,11 +203,22 @@ async def _pad(name: str, pad: RatingPad | CallerPad) -> Check:
         await pad.close()
 
 
-async def _reader(reader: CardReader) -> Check:
+async def _opened(name: str, device: CardReader | KeyPad, what_to_do: str) -> Check:
+    """A device that says nothing by itself: its line is all that can be asked."""
     try:
-        await reader.open()
+        await device.open()
     except HalError as error:
-        return fault("card", str(error), REMEDIES["unavailable"])
+        return fault(name, str(error), REMEDIES["unavailable"])
     finally:
-        await reader.close()
-    return good("card", "its line is there; swipe a card at the kiosk to see that it reads")
+        await device.close()
+    return good(name, f"its line is there; {what_to_do} to see that it reads")
+
+
+async def _speaker(speaker: Speaker) -> Check:
+    try:
+        await speaker.open()
+    except HalError as error:
+        return fault("speaker", str(error), row("speaker", speaker.health).remedy)
+    finally:
+        await speaker.close()
+    return row("speaker", speaker.health)

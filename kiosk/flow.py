@@ -16,6 +16,7 @@
     ATTRACT    tapped anything   HOME       timer quiet; the touch itself presses nothing there
     ATTRACT    identified        HOME       timer idle
     ATTRACT    pressed low       FEEDBACK   as at HOME
+    ATTRACT    guided            HOME       timer idle
     ACCESS     tapped a mode     ACCESS     timer idle; it is switched, not yet used
     ACCESS     tapped go         HOME       timer idle; the modes are used from now on
     ACCESS     tapped person     ISSUING    Issue(the person's service, request)
@@ -50,6 +51,8 @@
     NO_SLIP    tapped ack        HOME       Acknowledge
     NO_SLIP    tapped reprint    PRINTING   PrintSlip, while the ticket may be printed again
     CLOSED     timed out retry   HOME       -
+    any        guided            same       (keys and speech from now on, or no more; a key puts
+                                            off what would end the visit)
     any        language          same       (switches the language; timer idle where it runs)
     any        an answer         same       the sheet's, where it is still waited for
     any other  pressed low       same       (the screen is somebody else's)
@@ -74,6 +77,7 @@ from kiosk.visit import (
     Declined,
     Effect,
     Event,
+    Guided,
     Identified,
     Issue,
     Issued,
@@ -96,6 +100,7 @@ from kiosk.visit import (
     fresh,
     home,
     sheet_ends,
+    sheet_timer,
     talked,
 )
 
@@ -106,6 +111,7 @@ __all__ = [
     "Declined",
     "Effect",
     "Event",
+    "Guided",
     "Identified",
     "ImpossibleStep",
     "Issue",
@@ -128,6 +134,16 @@ __all__ = [
     "first_visit",
     "step",
 ]
+
+
+PUT_OFF: dict[Phase, Timer] = {
+    Phase.HOME: Timer.IDLE,
+    Phase.ACCESS: Timer.IDLE,
+    Phase.TRIAGE: Timer.IDLE,
+    Phase.WARNING: Timer.SECOND,
+    Phase.TICKET: Timer.TICKET,
+}
+"""What a key of the audio guide starts anew."""
 
 
 class ImpossibleStep(Exception):
@@ -157,6 +173,10 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             return quiet(visit)
         case Phase.ATTRACT, TimedOut(Timer.SLIDE):
             return following(visit)
+        case Phase.ATTRACT, Guided(on=True):
+            return _guided(fresh(visit), on=True)
+        case _, Guided(on):
+            return _guided(visit, on=on)
         case Phase.ISSUING, Issued(ticket):
             return replace(visit, phase=Phase.PRINTING, ticket=ticket), (PrintSlip(ticket),)
         case Phase.ISSUING, Declined():
@@ -207,6 +227,16 @@ def _answered(visit: Visit, answer: feedback.Answer) -> tuple[Visit, tuple[Effec
     if visit.phase is Phase.FEEDBACK:
         return talked(visit, step)
     return replace(visit, talk=step[0]), step[1]
+
+
+def _guided(visit: Visit, *, on: bool) -> tuple[Visit, tuple[Effect, ...]]:
+    visit = replace(visit, guided=on)
+    if on and visit.phase is Phase.FEEDBACK and visit.talk is not None:
+        return visit, sheet_timer(visit.talk)
+    if not on or visit.phase not in PUT_OFF:
+        return visit, ()
+    left_s = visit.whole_s if visit.phase is Phase.WARNING else visit.left_s
+    return replace(visit, left_s=left_s), (StartTimer(PUT_OFF[visit.phase]),)
 
 
 def _is(visit: Visit, ticket_id: str) -> bool:

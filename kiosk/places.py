@@ -26,8 +26,11 @@ def check_places(addresses: dict[str, str], refuse: Refuse) -> None:
             refuse(f"{key}.address", str(error))
         on_bus = address.scheme == BUS
         types = address.scheme == "evdev"
-        if types and key != "card_reader":
-            refuse(f"{key}.address", f"{text!r}; only a card reader of the kind hid is a keyboard")
+        if types and key not in ("card_reader", "keys"):
+            refuse(
+                f"{key}.address",
+                f"{text!r}; only tactile keys and a card reader of the kind hid are a keyboard",
+            )
         if address.scheme == "usb" and key != "printer":
             refuse(f"{key}.address", f"{text!r}; only a printer stands there")
         if on_bus and not key.startswith("pads["):

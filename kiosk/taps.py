@@ -141,7 +141,9 @@ def _tapped_triage(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ..
     if event.control == CONTROL_PERSON and visit.person:
         return _asked(visit, visit.person, event.touch)
     after = {
-        CONTROL_MACHINE: replace(fresh(visit), language=visit.language, notice=MACHINE_NOTICE),
+        CONTROL_MACHINE: replace(
+            fresh(visit), language=visit.language, notice=MACHINE_NOTICE, guided=visit.guided
+        ),
         CONTROL_BACK: replace(visit, phase=Phase.HOME, service=""),
     }.get(event.control)
     return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))

@@ -16,11 +16,11 @@ def length_s(timer: Timer, visit: Visit, ticket_screen_s: float, content: Conten
     """The length of ``timer`` for this visit; ``ticket_screen_s`` and those of ``content`` are the
     configured ones.
     """
-    simple = visit.modes.simple
+    slow = visit.unhurried
     return {
-        Timer.IDLE: IDLE_SIMPLE_S if simple else IDLE_S,
+        Timer.IDLE: IDLE_SIMPLE_S if slow else IDLE_S,
         Timer.SECOND: 1.0,
-        Timer.TICKET: max(ticket_screen_s, TICKET_SIMPLE_S) if simple else ticket_screen_s,
+        Timer.TICKET: max(ticket_screen_s, TICKET_SIMPLE_S) if slow else ticket_screen_s,
         Timer.RETRY: RETRY_S,
         Timer.REASON: REASON_S,
         Timer.QUIET: content.quiet_s,

@@ -63,6 +63,7 @@ class Visit:
     one that is read about; ``notice`` is the key of a word on the first screen. ``groups`` are the
     letters of services that open others, ``path`` those that are open, the outermost first.
     ``slides`` is how many pictures there are to show while nobody is there, ``slide`` which one.
+    ``guided``: by keys and speech.
     """
 
     phase: Phase
@@ -88,11 +89,17 @@ class Visit:
     path: tuple[str, ...] = ()
     slides: int = 0
     slide: int = 0
+    guided: bool = False
+
+    @property
+    def unhurried(self) -> bool:
+        """Whether every time is the longer one: large print, or keys and speech."""
+        return self.modes.simple or self.guided
 
     @property
     def whole_s(self) -> int:
         """How long the warning stands from its first second."""
-        return WARNING_SIMPLE_S if self.modes.simple else WARNING_S
+        return WARNING_SIMPLE_S if self.unhurried else WARNING_S
 
 
 # --- events --------------------------------------------------------------------------------
@@ -111,6 +118,13 @@ class Identified:
     """A card or code was recognised; ``segment`` is the queue's name for the visitor's class."""
 
     segment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Guided:
+    """A key of the audio guide was pressed; ``on`` False: nobody has pressed one for long."""
+
+    on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +205,7 @@ class TimedOut:
 Event = (
     Tapped
     | Identified
+    | Guided
     | Issued
     | Declined
     | Refused

@@ -129,6 +129,14 @@ class Control(Widget):
             self.state = Touchable.READY
         self._draw(down=False)
 
+    def press(self) -> bool:
+        """Act as by a finger, for a key; False if no touch would be taken now."""
+        touch_id = self.kit.guard.accept(self.kit.now_s()) if self.enabled else None
+        if touch_id is None:
+            return False
+        self.kit.on_control(self.control_id, touch_id)
+        return True
+
     def on_touch_down(self, touch: Any) -> bool:
         """Take the touch if it is on the target."""
         if not self.enabled or not self.collide_point(*touch.pos):

@@ -18,9 +18,12 @@ from kivy.graphics.opengl import GL_RGB, GL_UNSIGNED_BYTE, glPixelStorei, glRead
 from kivy.lang import Builder
 from kivy.uix.widget import Widget
 
+from kiosk.spoken import introduction
 from kiosk.ui import WindowError
+from kiosk.ui.controls import Control
 from kiosk.ui.corners import Corners
-from kiosk.ui.describe import Description, describe
+from kiosk.ui.describe import Description, describe, read
+from kiosk.ui.focus import FocusRing
 from kiosk.ui.frames import FrameCount
 from kiosk.ui.kit import Kit
 from kiosk.ui.lockdown import Ground, lock
@@ -51,6 +54,9 @@ class Stage(App):
         self._over: Page | None = None
         self._view: View | None = None
         self._changed = False
+        self._focus = ""
+        self._ring = FocusRing()
+        self._root.canvas.after.add(self._ring.group)
         Window.clearcolor = kit.rgba(PAPER)
         Window.bind(on_flip=self._flipped)
         self.frames = FrameCount(Window)
@@ -87,6 +93,27 @@ class Stage(App):
             over.update(view)
         self._cover(over)
         self._view = view
+        self._mark()
+
+    def focus(self, control_id: str) -> None:
+        """Draw the ring round this control wherever it is on a page, "" for none."""
+        self._focus = control_id
+        self._mark()
+
+    def press(self, control_id: str) -> bool:
+        """Press a control as by a finger; False if it is not there or takes no touch now."""
+        control = self._control(control_id)
+        return control is not None and control.press()
+
+    def _control(self, control_id: str) -> Control | None:
+        page = self._over or self._page
+        controls = page.controls() if page is not None and control_id else []
+        return next((c for c in controls if c.control_id == control_id), None)
+
+    def _mark(self) -> None:
+        page = self._over or self._page
+        if page is not None:
+            self._ring.draw(self._control(self._focus), page.kit)
         self._changed = True
         # A change that draws the same pixels still gets its frame, so that a reader sees it.
         self.ask_frame()
@@ -132,7 +159,13 @@ class Stage(App):
         """What is laid out now; raise :class:`WindowError` before the first view."""
         if self._view is None:
             raise WindowError("nothing is shown yet, so there is nothing to describe")
-        return describe(self._over or self._root, self._view.screen.value, self._view.language)
+        view, root = self._view, self._over or self._root
+        focused = self._control(self._focus)
+        return {
+            **describe(root, view.screen.value, view.language),
+            "spoken": introduction(self._kit.catalogue, view) or read(root, view),
+            "focus": "" if focused is None else self._focus,
+        }
 
     def capture(self, path: Path) -> None:
         """Draw the window once more and write its pixels to ``path``."""

@@ -23,7 +23,8 @@ class KioskWindow:
 
     ``on_control(control_id, touch_id)`` is called on the loop for each accepted release;
     ``touch_id`` is never used twice. ``served`` names the optional controls that are answered
-    (``feedback, listen, person``); the others are not drawn.
+    (``feedback, listen, person``); the others are not drawn. ``on_description(description)`` is
+    called after each frame that changes it.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class KioskWindow:
         served: Collection[str] = SERVED,
         kivy_home: Path | None = None,
         now_s: Callable[[], float] = time.monotonic,
+        on_description: Callable[[dict[str, Any]], None] = lambda _: None,
         palette: Palette = DAY,
     ) -> None:
         """Open the window, empty; raise :class:`WindowError` or ``FontError`` if it cannot be."""
@@ -62,6 +64,7 @@ class KioskWindow:
         self._description: dict[str, Any] = {}
         self._news = asyncio.Event()
         self._waiting: list[asyncio.Future[None]] = []
+        self._on_description = on_description
         kit = Kit(
             metrics,
             faces,
@@ -82,6 +85,14 @@ class KioskWindow:
     def show(self, view: View) -> None:
         """Draw ``view`` with the next frame; costs nothing if it is what is shown already."""
         self._stage.show(view)
+
+    def focus(self, control: str) -> None:
+        """Mark a control with the next frame, "" for none."""
+        self._stage.focus(control)
+
+    def press(self, control: str) -> bool:
+        """Press a control as a finger would; False if it takes no press now."""
+        return self._stage.press(control)
 
     async def run(self) -> None:
         """Draw and take touches until :meth:`stop` or until the window is closed."""
@@ -139,6 +150,7 @@ class KioskWindow:
             self._revision += 1
             news, self._news = self._news, asyncio.Event()
             news.set()
+            self._on_description(description)
         if not self.first_frame.is_set():
             self.first_frame.set()
             self._stage.build_ahead()

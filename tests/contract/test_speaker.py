@@ -77,6 +77,33 @@ async def test_what_is_cut_off_is_silent_before_the_next_is_heard(tmp_path: Path
     assert speaker.health.state is HealthState.OK
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 3, 4, 5, 6, 8, 12, 20, 40])
+async def test_it_can_be_cut_off_at_any_moment(
+    speaker: EspeakSpeaker, bench: SpeakerBench, turns: int
+) -> None:
+    """``turns`` of the loop after the beginning: while espeak-ng starts, speaks, and is read."""
+    old = asyncio.create_task(speaker.say([Speech("en", "a long story " * 40)], chime=False))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    old.cancel()
+    async with asyncio.timeout(10):
+        await speaker.say([Speech("en", "two")], chime=False)
+        await asyncio.gather(old, return_exceptions=True)
+    assert [heard.said for heard in bench.heard()] == ["en two"]
+
+
+async def test_it_can_be_cut_off_while_it_is_read(
+    speaker: EspeakSpeaker, bench: SpeakerBench
+) -> None:
+    for wait_s in (0.01, 0.02, 0.03, 0.05, 0.08):
+        old = asyncio.create_task(speaker.say([Speech("en", "a long story " * 40)], chime=False))
+        await asyncio.sleep(wait_s)
+        old.cancel()
+    async with asyncio.timeout(10):
+        await speaker.say([Speech("en", "two")], chime=False)
+    assert bench.heard()[-1].said == "en two"
+
+
 async def test_announcements_at_the_same_instant_do_not_overlap(
     speaker: EspeakSpeaker, bench: SpeakerBench
 ) -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 import kiosk.flow
+import kiosk.guide
 import kiosk.sheets
+import kiosk.spoken
 import kiosk.technician_menu
 import kiosk.ui
 import kiosk.view
@@ -55,7 +57,8 @@ def test_every_key_that_the_window_names_is_there_and_every_text_is_named(catalo
     """Keys are spelt out in the window's modules, but for the last part of four families."""
     source = "\n".join(path.read_text() for path in Path(kiosk.ui.__path__[0]).glob("*.py"))
     # Controls, sheets and notices are named by their key.
-    for module in (kiosk.view, kiosk.sheets, kiosk.flow, kiosk.technician_menu):
+    said = (kiosk.guide, kiosk.spoken)
+    for module in (kiosk.view, kiosk.sheets, kiosk.flow, kiosk.technician_menu, *said):
         source += Path(str(module.__file__)).read_text()
     named = set(re.findall(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""", source))
     named |= {"person", "help", "done", "listen", "access", "feedback", "back"}

@@ -20,6 +20,7 @@ from kiosk.flow import (
     Acknowledge,
     Declined,
     Event,
+    Guided,
     Identified,
     Issue,
     Issued,
@@ -40,7 +41,7 @@ from kiosk.flow import (
     first_visit,
     step,
 )
-from tests.unit.kiosk.test_flow import CONTROLS, PRESS
+from tests.unit.kiosk.test_flow import CONTROLS, GUIDED, PRESS
 
 WALKED = first_visit("zh_CN", "P", frozenset("B"), groups=frozenset("A"), slides=4)
 
@@ -106,6 +107,10 @@ class Walk(RuleBasedStateMachine):
     @rule(segment=st.sampled_from(["vip", "priority"]))
     def identify(self, segment: str) -> None:
         self.happen(Identified(segment))
+
+    @rule(key=st.sampled_from(GUIDED))
+    def guide(self, key: Guided) -> None:
+        self.happen(key)
 
     @rule(timer=st.sampled_from(Timer))
     def late_time_out(self, timer: Timer) -> None:

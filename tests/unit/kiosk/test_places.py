@@ -35,7 +35,7 @@ def test_a_bus_is_shared_by_pads_and_a_port_by_nobody() -> None:
         (places(f"serial:{A}", f"serial:{A}"), r"pads\[0\].address: .* is the address of printer"),
         (places("bt:1"), "printer.address: .* expected serial:/dev/NAME or tcp://host:port"),
         (places("usb:1"), "printer.address: .* expected usb:/dev/usb/lpN"),
-        (places("evdev:/dev/input/event3"), "printer.address: .* only a card reader"),
+        (places("evdev:/dev/input/event3"), "printer.address: .* only tactile keys and a card"),
         (places(f"rs485:{A}#1"), "printer.address: .* only pads stand on a bus, give it a port"),
         (places("tcp://p:1", f"rs485:{A}"), r"pads\[0\].address: .* the pad's address on the bus"),
         (places("tcp://p:1", f"rs485:{A}#x"), "expected #N at the end"),

@@ -26,8 +26,8 @@ HELD_S = 0.8
 REPEATED = (GuideKey.NEXT, GuideKey.PREVIOUS)
 REST_S = 180.0
 """Without a key for so long the guide ends where no other clock ends the visit."""
-CHECK_S, CHECK_LOST_S = 60.0, 10.0
-"""How often an idle speaker is asked to play silence, and how often a lost one."""
+CHECK_LOST_S, CHECKS = 10.0, 6
+"""How often a lost speaker is asked to play silence; an idle one each sixth time."""
 
 log = structlog.get_logger()
 
@@ -81,6 +81,7 @@ class GuideKeeper:
         self._acted: set[GuideKey] = set()
         self._rest: asyncio.TimerHandle | None = None
         self._saying: asyncio.Task[None] | None = None
+        self._lost = ""
         self._tasks: list[asyncio.Task[None]] = []
         if keypad is not None:
             keypad.on_health(lambda health: kiosk.device_changed("keys", "keys", health))
@@ -204,23 +205,35 @@ class GuideKeeper:
         try:
             await speaker.say(speeches, volume=say.volume, chime=False, speed=say.speed)
         except HalError as error:
-            log.error("speaker.lost", detail=speaker.health.detail, error=str(error))
+            self._learn(speaker, str(error))
         except ValueError as error:
             log.error("speaker.cannot_say", error=str(error))  # a language without a voice
-        self._kiosk.device_changed("speaker", "speaker", speaker.health)
+        else:
+            self._learn(speaker)
 
     async def _look_after(self, speaker: Speaker) -> None:
         """See that there is sound, before somebody needs it."""
         try:
             await speaker.open()
         except HalError as error:
-            log.error("speaker.lost", detail=speaker.health.detail, error=str(error))
+            self._learn(speaker, str(error))
         while True:
-            health = speaker.health
-            self._kiosk.device_changed("speaker", "speaker", health)
-            await asyncio.sleep(CHECK_S if health.state is HealthState.OK else CHECK_LOST_S)
+            self._learn(speaker)
+            for _ in range(CHECKS):
+                await asyncio.sleep(CHECK_LOST_S)
+                if speaker.health.state is not HealthState.OK:
+                    break
             if self._saying is None or self._saying.done():
                 await speaker.check()
+
+    def _learn(self, speaker: Speaker, error: str = "") -> None:
+        """Take note of the speaker's health; the log has each loss once."""
+        health = speaker.health
+        lost = health.detail if health.state is not HealthState.OK else ""
+        if lost and lost != self._lost:
+            log.error("speaker.lost", detail=lost, error=error)
+        self._lost = lost
+        self._kiosk.device_changed("speaker", "speaker", health)
 
 
 def build_keypad(config: KioskConfig) -> KeyPad | None:

@@ -1,10 +1,11 @@
 """``lobby prove kiosk``: every screen of the kiosk in every mode, language and size, measured.
 
 The real window under Xvfb, 1080 × 1920 at 21.5 inch and 1280 × 800 at 10.1 inch: each target and
-each text in millimetres at the pixel pitch, contrast from the pixels that are drawn, what is read
-aloud, the order of the keys, what is clipped, covered, or in the wrong language. A screen with a
-fault is named, and lies in ``out/kiosk`` with the fault marked. ``rounds`` is not used.
-``--without target``, ``contrast``, ``translation`` and ``room`` spoil the kiosk, to see it fail.
+each text in millimetres at the pixel pitch, contrast from the pixels that are drawn, the ring
+round one control of each screen, what is read aloud, the order of the keys, what is clipped,
+covered, or in the wrong language. A screen with a fault is named, and lies in ``out/kiosk`` with
+the fault marked. ``rounds`` is not used. ``--without target``, ``contrast``, ``translation``,
+``room`` and ``ring`` spoil the kiosk, to see it fail.
 """
 
 import asyncio
@@ -21,13 +22,14 @@ from simulator.parts import Parts, start_xvfb
 from simulator.prove.proof import Proof, ProveOptions, Say
 
 SIZES = {"large": (1080, 1920), "small": (1280, 800)}
-SPOILS = frozenset({"target", "contrast", "translation", "room"})
+SPOILS = frozenset({"target", "contrast", "translation", "room", "ring"})
 MARKED = Path("out/kiosk")
 WORST = {
     "target_mm": "smallest_target_mm",
     "capital_mm": "smallest_text_mm",
     "text_contrast": "lowest_text_contrast",
     "edge_contrast": "lowest_edge_contrast",
+    "ring_contrast": "lowest_ring_contrast",
 }
 
 

@@ -26,6 +26,8 @@ AIR_EM, BLANK_EM, FULL_STOP_EM, FULL_STOPS = 0.3, 0.25, 0.6, tuple("，。？、
 LEAST_GAP_MM = 2.5
 OUTSIDE_PX, INSIDE_PX = 4, 12
 """Where the ground beside a control, and the edge that sets it apart, are looked for."""
+RING_PX, RING_CONTRAST = 16, 3.0
+"""How far outside a control its ring is looked for, and WCAG 2.4.13's contrast."""
 HAN = re.compile(r"[㐀-鿿]")
 LATIN_WORD = re.compile(r"[a-z]{3,}")
 BARE_KEY = re.compile(r"^[a-z_]+(\.[a-z_0-9]+)+$")
@@ -66,6 +68,7 @@ class Measured:
     capital_mm: float | None = None
     text_contrast: float | None = None
     edge_contrast: float | None = None
+    ring_contrast: float | None = None
     controls: int = 0
     texts: int = 0
 
@@ -87,6 +90,8 @@ def measure(
     _order(screen["controls"], found)
     _gaps(screen["controls"], pitch_mm, found)
     _language(screen, found)
+    if not screen["spoken"] or "\n" in screen["spoken"]:
+        found.refuse(f"it says nothing of itself: {screen['spoken']!r}", [0, 0, *screen["size"]])
     if limits.person and not any(c["id"] in ("person", "service.P") for c in screen["controls"]):
         found.refuse("no way to a person", [0, 0, *screen["size"]])
     return found
@@ -238,6 +243,37 @@ def _edges(rect: Rect, picture: Image.Image) -> Iterator[list[float]]:
             yield line
 
 
+def measure_ring(
+    control: dict[str, Any], plain: Image.Image, ringed: Image.Image, found: Measured
+) -> None:
+    """Measure the ring of a control that the keys are on: WCAG 2.4.13 compares the same pixels
+    with it and without it. It must be seen on each side that is in the window.
+    """
+    sides = [
+        max(contrast(_pixel(plain, *at), _pixel(ringed, *at)) for at in line)
+        for line in _outside(control["rect"], plain)
+    ]
+    found.ring_contrast = _least(found.ring_contrast, min(sides))
+    if min(sides) < RING_CONTRAST:
+        found.refuse(f"{control['id']}: ring {min(sides):.2f}:1, at least 3", control["rect"])
+
+
+def _outside(rect: Rect, picture: Image.Image) -> Iterator[list[tuple[int, int]]]:
+    """The pixels before the middle of a control's four sides."""
+    x, y, width, height = (int(value) for value in rect)
+    across, down = x + width // 2, y + height // 2
+    for start, step in (
+        ((across, y - 1), (0, -1)),
+        ((across, y + height), (0, 1)),
+        ((x - 1, down), (-1, 0)),
+        ((x + width, down), (1, 0)),
+    ):
+        line = [(start[0] + n * step[0], start[1] + n * step[1]) for n in range(RING_PX)]
+        inside_it = [p for p in line if 0 <= p[0] < picture.width and 0 <= p[1] < picture.height]
+        if inside_it:
+            yield inside_it
+
+
 def _pixel(picture: Image.Image, x: int, y: int) -> Rgb:
     red, green, blue = picture.getpixel((x, y))  # type: ignore[misc]
     return int(red), int(green), int(blue)
@@ -309,6 +345,7 @@ def _language(screen: dict[str, Any], found: Measured) -> None:
     switches = [c for c in screen["controls"] if c["id"] == LANGUAGE_CONTROL]
     foreign = {word for control in switches for word in (control["label"], control["spoken"])}
     said = [(text["text"], ink_of(text)) for text in screen["texts"]]
+    said.append((screen["spoken"], [0, 0, *screen["size"]]))
     said += [(c[part], c["rect"]) for c in screen["controls"] for part in ("label", "spoken")]
     wrong = LATIN_WORD if screen["language"].startswith("zh") else HAN
     for words, rect in said:

@@ -19,9 +19,9 @@ from kiosk.catalogue import FOLDER, Catalogue
 from kiosk.ui import tokens
 from kiosk.ui.window import KioskWindow
 from simulator.prove import kiosk_screens as screens
-from simulator.prove.kiosk_measure import marked, measure
+from simulator.prove.kiosk_measure import marked, measure, measure_ring
 
-SPOILS = ("target", "contrast", "translation", "room")
+SPOILS = ("target", "contrast", "translation", "room", "ring")
 
 
 def shrink_a_button() -> None:
@@ -34,6 +34,13 @@ def shrink_a_button() -> None:
             return super()._bottom_button(control_id, (x, y, 76, 76))
 
     home.HomePage = Shrunk  # type: ignore[misc]
+
+
+def hide_the_ring() -> None:
+    """Let nobody see where the keys are."""
+    from kiosk.ui.focus import FocusRing
+
+    FocusRing.draw = lambda self, control, kit: None  # type: ignore[method-assign]
 
 
 def catalogue(folder: Path, spoil: str) -> Catalogue:
@@ -70,13 +77,19 @@ async def drive(
         window.show(screens.out_of_service("en"))
         await window.first_frame.wait()
         with tempfile.TemporaryDirectory(prefix="lobby-gate-") as folder:
-            for shot in screens.shots(size, languages):
+            for turn, shot in enumerate(screens.shots(size, languages)):
                 if only and shot.name not in only:
                     continue
                 window.show(shot.view)
                 picture = pixels(window, Path(folder) / "screen.png")
                 described = window.describe()  # of the frame that the picture drew
                 found = measure(described, picture, screens.SIZES[size][1], shot.limits)
+                if controls := described["controls"]:
+                    control = controls[turn % len(controls)]
+                    window.focus(control["id"])
+                    ringed = pixels(window, Path(folder) / "ring.png")
+                    measure_ring(control, picture, ringed, found)
+                    window.focus("")
                 if keep is not None:
                     picture.save(keep / f"{shot.file}-{size}.png")
                 if found.faults:
@@ -110,6 +123,8 @@ async def main() -> None:
     )
     if options.spoil == "target":
         shrink_a_button()
+    if options.spoil == "ring":
+        hide_the_ring()
     out = options.out / options.size
     out.mkdir(parents=True, exist_ok=True)
     if options.keep:

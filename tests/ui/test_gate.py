@@ -19,6 +19,7 @@ async def test_a_sample_of_screens_has_no_fault(tmp_path):
     assert found.worst["target_mm"][0] >= 20
     assert found.worst["capital_mm"][0] >= 7.3
     assert found.worst["text_contrast"][0] >= 4.5
+    assert found.worst["ring_contrast"][0] >= 3
     assert not list((tmp_path / "marked").rglob("*.png"))
 
 
@@ -28,6 +29,7 @@ async def test_a_sample_of_screens_has_no_fault(tmp_path):
         ("target", "home plain en large: language: 18.8 mm, at least 20"),
         ("contrast", "home plain en large: 'Deposit, withdraw': "),
         ("room", "home plain en large: 'Tap once and take your ticket. There is"),
+        ("ring", "home plain zh_CN large: service.A: ring 1.00:1, at least 3"),
         ("translation", "home plain en large: '您好，请选择业务' is not in en"),
     ],
 )

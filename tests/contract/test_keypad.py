@@ -74,9 +74,11 @@ async def test_a_held_key_is_one_stroke(rig: Rig) -> None:
     await rig.sim.move(GuideKey.NEXT, down=True)
     for _ in range(3):
         await rig.sim.rest()
+    await rig.sim.move(GuideKey.SELECT, down=True)
     await rig.sim.move(GuideKey.NEXT, down=False)
-    assert [await rig.next(), await rig.next()] == [
+    assert [await rig.next() for _ in range(3)] == [
         KeyStroke(GuideKey.NEXT, down=True),
+        KeyStroke(GuideKey.SELECT, down=True),
         KeyStroke(GuideKey.NEXT, down=False),
     ]
 

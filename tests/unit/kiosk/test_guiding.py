@@ -45,6 +45,7 @@ class Ear:
     """Text, volume, speed, and whether it came to its end."""
     health: Health = field(default_factory=lambda: Health(HealthState.OK))
     broken: bool = False
+    speaking: bool = False
 
     async def open(self) -> None:
         if (await self.check()).state is not HealthState.OK:
@@ -65,7 +66,11 @@ class Ear:
         self.said.append((text, volume, speed, False))
         if "missing voice" in text:
             raise ValueError("no such voice")
-        await asyncio.sleep(len(text) / 10 / speed)
+        self.speaking = True
+        try:
+            await asyncio.sleep(len(text) / 10 / speed)
+        finally:
+            self.speaking = False
         self.said[-1] = (text, volume, speed, True)
 
     async def check(self) -> Health:
@@ -193,9 +198,9 @@ async def test_new_words_and_keys_end_the_old_ones_at_once(tmp_path: Path) -> No
     async with House(tmp_path).running() as house:
         await house.key(NEXT)
         await asyncio.sleep(1)
+        assert house.ear.speaking
         await house.keys.move(NEXT, down=True)
-        await asyncio.sleep(0.01)
-        assert [done for *_, done in house.ear.said] == [False]
+        await until(lambda: not house.ear.speaking, 0.05)
         await asyncio.sleep(0.3)
         assert len(house.ear.said) == 1, "it is silent while the key is down"
         await house.keys.move(NEXT, down=False)

@@ -27,6 +27,7 @@ from kiosk.view import (
     CONTROL_CONTRAST,
     CONTROL_FEEDBACK,
     CONTROL_GO,
+    CONTROL_LISTEN,
     CONTROL_LOW,
     CONTROL_PERSON,
     CONTROL_SIMPLE,
@@ -181,16 +182,26 @@ class AccessPage(Page):
         super().__init__(kit)
         self._header = HeaderBand(self)
         self._feedback: PushButton | None = None
+        self._listen: PushButton | None = None  # the small kiosk's row has feedback in its place
+        listens = self.large and CONTROL_LISTEN in kit.served
         if self.large:
             self._title = self.add_lines(Style(88, True), MARGIN, 302, 100, WIDTH)
             self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375, WIDTH)
             self._preview = Preview(self, (MARGIN, 466, WIDTH, 440))
+            top, step = (970, 150) if listens else (976, 158)
             self._switches = [
-                self.add_control(ModeSwitch(kit, name, (MARGIN, 976 + 158 * n, WIDTH, 134)))
+                self.add_control(ModeSwitch(kit, name, (MARGIN, top + step * n, WIDTH, step - 24)))
                 for n, name in enumerate(SWITCHES)
             ]
-            person: Box = (MARGIN, 1500, WIDTH, 150)
-            go: Box = (MARGIN, 1690, WIDTH, 170)
+            if listens:
+                row: Box = (MARGIN, top + step * len(SWITCHES), WIDTH, step - 24)
+                self._listen = self.add_control(
+                    PushButton(
+                        kit, CONTROL_LISTEN, row, SECONDARY, px=60, icon="sound", icon_px=72
+                    )
+                )
+            person: Box = (MARGIN, 1577, WIDTH, 136) if listens else (MARGIN, 1500, WIDTH, 150)
+            go: Box = (MARGIN, 1737, WIDTH, 136) if listens else (MARGIN, 1690, WIDTH, 170)
         else:
             self._preview = Preview(self, (MARGIN_SMALL, 132, WIDTH_SMALL, 244))
             self._switches = [
@@ -242,9 +253,12 @@ class AccessPage(Page):
             )
             switch.show(name, state, spoken, is_on=is_on)
         if view.person and self._person.parent is None:
-            self.add_widget(self._person, index=self.children.index(self._switches[-1]))
+            before = self._listen or self._switches[-1]
+            self.add_widget(self._person, index=self.children.index(before))
         elif not view.person and self._person.parent is not None:
             self.remove_widget(self._person)
+        if self._listen is not None:
+            self._listen.write(self.say("access.audio"))
         self._person.write(self.say("person" if self.large else "simple.person"))
         if self._feedback is not None:
             self._feedback.write(self.say("feedback"))

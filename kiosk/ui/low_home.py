@@ -16,7 +16,6 @@ from kiosk.view import (
     CONTROL_EXIT,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
-    CONTROL_LISTEN,
     HomeView,
     ServiceTile,
 )
@@ -29,12 +28,7 @@ _KEYS = {
     CONTROL_BACK: "back",
     CONTROL_HELP: "help",
 }
-_ICONS = {
-    CONTROL_LISTEN: "sound",
-    CONTROL_EXIT: "cross",
-    CONTROL_BACK: "back",
-    CONTROL_HELP: "bell",
-}
+_ICONS = {CONTROL_EXIT: "cross", CONTROL_BACK: "back", CONTROL_HELP: "bell"}
 
 
 class Row:
@@ -152,7 +146,8 @@ class LowHomePage(Page):
         return ChoiceTile(self.kit, box, stub=box[2] - 6, letter_px=112)
 
     def _add_bottom(self) -> list[PushButton]:
-        wanted = [CONTROL_LANGUAGE, CONTROL_LISTEN, CONTROL_EXIT]
+        # "Listen" is on the sheet before, and goes on here: there is no room for it beside help.
+        wanted = [CONTROL_LANGUAGE, CONTROL_EXIT]
         if self.large:
             wanted.append(CONTROL_HELP)  # the small one has it above, where there is room
         ids = [

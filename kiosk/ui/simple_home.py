@@ -16,7 +16,6 @@ from kiosk.view import (
     CONTROL_EXIT,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
-    CONTROL_LISTEN,
     HomeView,
 )
 
@@ -25,7 +24,6 @@ GAP_SMALL = 16
 _KEYS = {
     CONTROL_EVERYTHING: "simple.all",
     CONTROL_LANGUAGE: "lang.name",
-    CONTROL_LISTEN: "listen",
     CONTROL_EXIT: "low.exit",
     CONTROL_ACCESS: "access",
     CONTROL_HELP: "help",
@@ -33,7 +31,6 @@ _KEYS = {
 _SHARES = {
     CONTROL_EVERYTHING: 1.5,
     CONTROL_LANGUAGE: 1.1,
-    CONTROL_LISTEN: 1.1,
     CONTROL_EXIT: 0.9,
     CONTROL_HELP: 0.8,
 }
@@ -104,7 +101,8 @@ class SimpleHomePage(Page):
         return tiles, (MARGIN_SMALL, 408, WIDTH_SMALL, 184), (MARGIN_SMALL, 612, WIDTH_SMALL, 156)
 
     def _add_row(self, box: Box) -> list[PushButton]:
-        wanted = [CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_LISTEN, CONTROL_EXIT]
+        # "Listen" is on the sheet before, and goes on here: large print has no room for a fourth.
+        wanted = [CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_EXIT]
         if not self.large:
             wanted.append(CONTROL_HELP)
         offered = self.kit.served | {CONTROL_EVERYTHING, CONTROL_LANGUAGE, CONTROL_EXIT}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from hal.body import GuideKey
-from tests.system.sightless_house import SightlessHouse, number_in, said
+from tests.system.sightless_house import DIGITS, SightlessHouse, number_in, said
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(120)]
 
@@ -30,3 +30,80 @@ async def test_a_blind_visitor_takes_a_ticket(tmp_path: Path, language: str) -> 
         await house.press(SELECT)
         await house.hears({"en": "guide ends", "zh_CN": "引导结束"}[language])
         await house.shown("home")
+
+
+async def test_without_a_slip_the_number_is_heard_and_kept(tmp_path: Path) -> None:
+    async with SightlessHouse(tmp_path) as house:
+        house.paper.paper_out()
+        await house.press(NEXT)
+        await house.hears("four keys")
+        await house.go_to("Cash")
+        await house.press(SELECT)
+        told = said(await house.hears("No slip, but your number is valid"))
+        assert "out of paper" in told
+        number = number_in(told, "en")
+        await house.shown("no_slip")
+        seen = await house.screen.describe()
+        assert seen.largest_text == number, "who sees and who hears have the same number"
+        assert f"I have it: {', '.join(spelt(number))}" in await house.go_to("I have it")
+        await house.press(SELECT)
+        await house.hears("guide ends")
+        await house.shown("home")
+        assert not house.paper.slips
+
+
+async def test_documents_a_wrong_turn_and_another_language(tmp_path: Path) -> None:
+    async with SightlessHouse(tmp_path, language="zh_CN") as house:
+        await house.press(REPEAT)
+        await house.hears("四个键")
+        await house.go_to("English")
+        await house.press(SELECT)
+        await house.hears("What do you need")
+        assert await house.go_to("Cards and accounts")
+        await house.press(SELECT)
+        told = said(await house.hears("Do you have these with you"))
+        assert "Your ID card, original, no copy." in told
+        await house.go_to("Back")
+        await house.press(SELECT)
+        await house.hears("What do you need")
+        await house.go_to("Cards and accounts")
+        await house.press(SELECT)
+        await house.hears("Do you have these with you")
+        await house.go_to("Counter ticket")
+        await house.press(SELECT)
+        told = said(await house.hears("Take your slip"))
+        [slip] = house.paper.slips
+        assert number_in(told, "en") == slip.number
+        assert slip.number.startswith("B")
+        assert await house.go_to("Done")
+
+
+async def test_louder_and_faster_for_one_visit(tmp_path: Path) -> None:
+    async with SightlessHouse(tmp_path) as house:
+        await house.press(NEXT)
+        first = await house.hears("four keys")
+        await house.press(REPEAT)
+        usual = await house.hears("^Network down")
+        await house.hold(NEXT, 2.0)
+        await house.hears("Volume 5 of 5")
+        await house.hold(REPEAT)
+        await house.hears("Fast")
+        await house.press(REPEAT)
+        loud_and_fast = await house.hears("^Network down")
+        assert loud_and_fast.peak > 1.5 * usual.peak
+        assert loud_and_fast.length_s < 0.8 * usual.length_s
+        await house.go_to("Cash")
+        await house.press(SELECT)
+        await house.hears("Take your slip")
+        await house.go_to("Done")
+        await house.press(SELECT)
+        await house.hears("guide ends")
+        await house.press(NEXT)
+        anew = await house.hears("four keys")
+        assert (anew.peak, anew.length_s) == (first.peak, first.length_s)
+
+
+def spelt(number: str) -> list[str]:
+    """The words of a ticket's number."""
+    names = DIGITS["en"].split()
+    return [number[0], *(names[int(digit)] for digit in number[1:])]

@@ -7,10 +7,26 @@ import pytest
 
 from kiosk.catalogue import Catalogue
 from kiosk.spoken import introduction
-from kiosk.view import Modes, NoSlipView, Printing, TicketView, View, Wait
+from kiosk.view import (
+    AccessView,
+    HomeView,
+    IdleView,
+    Modes,
+    NoSlipView,
+    OutOfServiceView,
+    Printing,
+    TicketView,
+    TriageView,
+    View,
+    Wait,
+)
 from simulator.prove import kiosk_screens as screens
 
 WORDS = Catalogue.load()
+WORDED = (
+    HomeView, AccessView, TriageView, IdleView, TicketView, NoSlipView, OutOfServiceView,
+)  # fmt: skip
+"""The others are read by their texts."""
 
 
 @pytest.mark.parametrize(
@@ -81,8 +97,10 @@ def test_every_screen_speaks_and_ignores_the_clock(language: str) -> None:
     for mode, modes in screens.MODES.items():
         for name, view in screens.in_modes(language, modes).items():
             said = introduction(WORDS, view)
-            assert said, (name, mode)
+            assert bool(said) is isinstance(view, WORDED), (name, mode)
             assert "\n" not in said
+            if not said:
+                continue
             later = replace(view, header=replace(screens.HEADER, clock="10:25"))
             assert introduction(WORDS, later) == said
             if isinstance(view, TicketView | NoSlipView):

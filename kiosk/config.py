@@ -111,15 +111,23 @@ class PadConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roles: list[Literal["rating", "caller"]] = msgspec.field(default_factory=lambda: ["rating"])
 
 
+class KeyCodesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Linux key codes of each key of the audio guide; none: the usual ones."""
+
+    previous: list[int] = []
+    next: list[int] = []
+    select: list[int] = []
+    repeat: list[int] = []
+
+
 class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The four tactile keys of the audio guide: ``keyboard`` at ``evdev:/dev/input/…``, or
-    ``serial`` on a port of its own. ``codes``: Linux key codes by key (previous, next, select,
-    repeat) where the keyboard has others than usual.
+    ``serial`` on a port of its own. ``codes`` are for a keyboard with other codes than usual.
     """
 
     address: str
     backend: str = "keyboard"
-    codes: dict[Literal["previous", "next", "select", "repeat"], list[int]] = {}
+    codes: KeyCodesConfig = KeyCodesConfig()
 
 
 class SpeakerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

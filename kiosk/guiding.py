@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from hal.api import Health, HealthState, Speaker, Speech
@@ -241,9 +242,12 @@ def build_keypad(config: KioskConfig) -> KeyPad | None:
     wanted = config.keys
     if wanted is None:
         return None
+    codes: dict[str, list[int]] = msgspec.structs.asdict(wanted.codes)
     try:
         keypad: KeyPad = backend("keypad", wanted.backend)(
-            link_to(wanted.address), name="keys", codes=wanted.codes
+            link_to(wanted.address),
+            name="keys",
+            codes={key: numbers for key, numbers in codes.items() if numbers},
         )
     except ValueError as error:
         raise KioskError(f"kiosk.toml: keys: {error}") from error

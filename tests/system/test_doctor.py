@@ -19,6 +19,7 @@ import kiosk.doctor
 from hal.api import Health, HealthState
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TcpPrinter
+from hal.sim.speaker import SpeakerBench
 from simulator.mosquitto import Mosquitto, free_port
 from sync import checks
 from sync.checks import Check, Grade
@@ -129,6 +130,33 @@ async def test_what_is_not_there(tmp_path, printer):
         assert found[name].remedy, name
     assert "start mosquitto" in found["broker"].remedy
     assert checks.status_of(found.values()) == 1
+
+
+async def test_keys_and_speaker(tmp_path, broker, printer):
+    ear = SpeakerBench(tmp_path)
+    ear.plug_in()
+    master, slave = os.openpty()
+    keys = f'[keys]\nbackend = "serial"\naddress = "serial:{os.ttyname(slave)}"\n'
+    speaker = f'[speaker]\naddress = "{ear.address}"\n'
+    path = kiosk_file(tmp_path, broker.port, printer[1].address, keys + speaker)
+    found = await rows(path)
+    assert (found["keys"].grade, found["speaker"].grade) == (Grade.OK, Grade.OK)
+    assert ear.heard() == [], "it is tried with silence"
+    ear.break_it("missing")
+    for fd in (master, slave):
+        os.close(fd)
+    found = await rows(path)
+    for name, remedy in (("keys", "plug it in"), ("speaker", "alsa-utils")):
+        assert found[name].grade is Grade.FAULT, name
+        assert remedy in found[name].remedy
+    journal = Journal(tmp_path / "data/journal.db", node="kiosk-1", clock=system_clock())
+    with journal.transaction() as transaction:
+        data = DeviceData(device="speaker", kind="speaker", state="lost", detail="silent")
+        transaction.append("device.changed", data)
+    found = await rows(path)
+    assert found["speaker"].found == "lost, silent (the kiosk runs)"
+    assert found["keys"].grade is Grade.FAULT
+    journal.close()
 
 
 async def test_a_pad_that_says_nothing(tmp_path, broker, printer):

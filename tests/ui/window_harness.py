@@ -2,8 +2,8 @@
 
 Orders come as JSON lines over stdin, each answered with one line over stdout:
 ``{"type": "HomeView", "view": {...}}`` shows a view, ``{"advance_s": 0.5}`` moves the clock by
-which double touches are judged. Accepted touches go out between the answers. The end of stdin
-ends the window.
+which double touches are judged, ``{"read": true}`` reads the screen's texts. Accepted touches go
+out between the answers. The end of stdin ends the window.
 """
 
 import argparse
@@ -65,6 +65,13 @@ async def obey(window: KioskWindow, clock: Clock) -> None:
             if "advance_s" in order:
                 clock.now_s += order["advance_s"]
                 tell(done=True)
+                continue
+            if "read" in order:
+                from kiosk.ui.describe import read
+
+                stage = window._stage
+                assert stage.view is not None
+                tell(done=True, read=read(stage._root, stage.view))
                 continue
             try:
                 view = built(order)

@@ -18,7 +18,7 @@ from hal.link import memory_pair
 from hal.registry import backend
 from hal.sim.keypad import SimSerialKeys, press
 from kiosk.catalogue import Catalogue
-from kiosk.config import KeysConfig, SpeakerConfig
+from kiosk.config import KeyCodesConfig, KeysConfig, SpeakerConfig
 from kiosk.errors import KioskError
 from kiosk.guiding import CHECK_LOST_S, HELD_S, REST_S, GuideKeeper, build_guide
 from kiosk.spoken import introduction
@@ -314,7 +314,7 @@ async def test_a_key_that_breaks_the_screen_and_words_without_a_voice(tmp_path: 
 
 
 def test_it_is_built_as_configured() -> None:
-    keys = KeysConfig(address="evdev:/dev/input/by-id/none", codes={"select": [103]})
+    keys = KeysConfig(address="evdev:/dev/input/by-id/none", codes=KeyCodesConfig(select=[103]))
     with pytest.raises(KioskError, match=r"kiosk.toml: keys: .*two keys"):
         built(keys, None)
     assert built(None, None)._keypad is None

@@ -202,7 +202,9 @@ class EspeakSpeaker:
             raise DeviceSilent(f"{name} did not end within {within_s:.1f} s") from None
         finally:
             _end(process)
-            await process.wait()
+            # Not wait(): a pipe that nobody reads on is paused when full, and asyncio calls no
+            # process ended before its pipes are.
+            await process.communicate()
             self._running = None
         return await process.wait(), out, err.decode("utf-8", "replace").strip()[-LAST_WORDS:]
 

@@ -104,6 +104,29 @@ async def test_it_can_be_cut_off_while_it_is_read(
     assert bench.heard()[-1].said == "en two"
 
 
+async def test_a_long_sound_can_be_cut_off_while_it_is_made(tmp_path: Path, monkeypatch) -> None:
+    """What is not read any more must not keep the next one waiting."""
+    (tmp_path / "espeak-ng").write_text("#!/bin/sh\nexec head -c 500000000 /dev/zero\n")
+    (tmp_path / "espeak-ng").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    speaker = EspeakSpeaker("program:/bin/true")
+    busy = asyncio.create_task(_keep_busy())
+    for n in range(20):
+        said = asyncio.create_task(speaker.say([EN], chime=False))
+        await asyncio.sleep(0.02 + 0.003 * n)
+        said.cancel()
+        done, _ = await asyncio.wait([said], timeout=10)
+        assert done, f"it hangs at the {n + 1}th time"
+    busy.cancel()
+
+
+async def _keep_busy() -> None:
+    """As a window does: between two looks at the pipe it fills again."""
+    while True:
+        sum(range(100_000))
+        await asyncio.sleep(0)
+
+
 async def test_announcements_at_the_same_instant_do_not_overlap(
     speaker: EspeakSpeaker, bench: SpeakerBench
 ) -> None:

@@ -23,7 +23,6 @@ from kiosk.view import (
 GAP_SMALL = 16
 _KEYS = {
     CONTROL_LANGUAGE: "lang.name",
-    CONTROL_LISTEN: "listen",
     CONTROL_EXIT: "low.exit",
     CONTROL_BACK: "back",
     CONTROL_HELP: "help",

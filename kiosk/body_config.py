@@ -1,11 +1,14 @@
 """kiosk.toml: what belongs to the kiosk's own body, its sensor and its light. Pure."""
 
 from collections.abc import Iterator
+from math import isfinite
+from typing import Literal
 
 import msgspec
 
 PINS = range(28)
 """GPIO 0 to 27 are on a Raspberry Pi's header."""
+MATRIX_NUMBERS, FLAT = 6, 0.01
 
 
 class PresenceConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -28,6 +31,32 @@ class BacklightConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     backend: str = "gpio"
     dim_after_min: float = 5.0
     dim_level: float = 0.3
+
+
+class TouchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where touches come from, and where they are on the picture. Without a ``device`` they are
+    the window system's, with one (``/dev/input/by-path/…``) that panel's alone: never both, or a
+    finger would count twice. ``matrix`` as libinput's calibration, then inverted, then turned
+    clockwise by ``rotation`` degrees.
+    """
+
+    device: str = ""
+    rotation: Literal[0, 90, 180, 270] = 0
+    invert_x: bool = False
+    invert_y: bool = False
+    matrix: list[float] = msgspec.field(default_factory=lambda: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0])
+
+
+def touch_problems(touch: TouchConfig) -> Iterator[tuple[str, str]]:
+    """The same for ``[screen.touch]``."""
+    if touch.device and not touch.device.startswith("/dev/input/"):
+        yield "screen.touch.device", f"{touch.device!r}; expected a file below /dev/input/"
+    if len(touch.matrix) != MATRIX_NUMBERS:
+        yield "screen.touch.matrix", f"{len(touch.matrix)} numbers; expected {MATRIX_NUMBERS}"
+        return
+    a, b, _, d, e, _ = touch.matrix
+    if not (all(map(isfinite, touch.matrix)) and abs(a * e - b * d) >= FLAT):
+        yield "screen.touch.matrix", f"{touch.matrix}: touches would not be all over the picture"
 
 
 def body_problems(

@@ -63,8 +63,10 @@ async def run(config_path: Path, version: str) -> int:
     buses = Buses(config)
     printer, pads, callers = build_devices(config, clock, buses)
 
+    from kiosk.ui.touch_map import TouchMap
     from kiosk.ui.window import KioskWindow
 
+    touch = config.screen.touch
     window: KioskWindow | None = None
     controller: KioskController | None = None
     keeper: GuideKeeper | None = None
@@ -97,6 +99,10 @@ async def run(config_path: Path, version: str) -> int:
         served={CONTROL_LISTEN} if config.speaker is not None else (),
         fullscreen=config.screen.fullscreen,
         title="Lobby",
+        touch_map=TouchMap.of(
+            touch.matrix, touch.rotation, invert_x=touch.invert_x, invert_y=touch.invert_y
+        ),
+        touch_device=touch.device,
     )
     presence, backlight = build_body(config)
     controller = KioskController(

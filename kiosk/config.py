@@ -10,7 +10,13 @@ from typing import Literal, NoReturn
 import msgspec
 
 from hal.registry import BACKENDS
-from kiosk.body_config import BacklightConfig, PresenceConfig, body_problems
+from kiosk.body_config import (
+    BacklightConfig,
+    PresenceConfig,
+    TouchConfig,
+    body_problems,
+    touch_problems,
+)
 from kiosk.business_day import day_start
 from kiosk.guide import VOLUMES
 from kiosk.places import check_places
@@ -65,6 +71,7 @@ class ScreenConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fullscreen: bool = True
     language: str = "zh_CN"
     ask_reason: bool = True
+    touch: TouchConfig = TouchConfig()
 
 
 class PrinterConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -290,6 +297,8 @@ def _check_screen(screen: ScreenConfig, refuse: _Refuse) -> None:
         refuse("screen", f"{screen.width}x{screen.height}; too small for a kiosk")
     if not 0.02 <= screen.pixel_pitch_mm <= 2:
         refuse("screen.pixel_pitch_mm", f"{screen.pixel_pitch_mm}; expected 0.02 to 2 mm")
+    for key, problem in touch_problems(screen.touch):
+        refuse(key, problem)
 
 
 def _check_branch(branch: BranchName, refuse: _Refuse) -> None:

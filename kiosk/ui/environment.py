@@ -25,8 +25,15 @@ _VARIABLES = {
 }
 
 
-def prepare(size: tuple[int, int], *, fullscreen: bool, kivy_home: Path | None = None) -> None:
-    """Set Kivy's environment and configuration for a window of ``size`` pixels.
+def prepare(
+    size: tuple[int, int],
+    *,
+    fullscreen: bool,
+    kivy_home: Path | None = None,
+    touch_device: str = "",
+) -> None:
+    """Set Kivy's environment and configuration for a window of ``size`` pixels. Touches have one
+    source: the window system, or the panel at ``touch_device`` alone.
 
     ``kivy_home`` is a writable folder; without one a fresh temporary folder is taken. Raises
     :class:`WindowError` if Kivy was imported before, because then it has read other settings.
@@ -67,7 +74,9 @@ def prepare(size: tuple[int, int], *, fullscreen: bool, kivy_home: Path | None =
             Config.set(section, name, str(value))
     for name, _ in Config.items("input"):
         Config.remove_option("input", name)
-    Config.set("input", "mouse", "mouse,disable_multitouch")
-    if fullscreen and sys.platform == "linux":
-        # The panel itself. In a window its raw positions would belong to the whole screen.
-        Config.set("input", "%(name)s", "probesysfs,provider=mtdev")
+    # SDL tells the window system's touches as a mouse. Two sources would tell one finger twice,
+    # and at two places where the panel is turned.
+    if touch_device:
+        Config.set("input", "panel", f"mtdev,{touch_device}")
+    else:
+        Config.set("input", "mouse", "mouse,disable_multitouch")

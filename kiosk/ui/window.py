@@ -10,6 +10,7 @@ from kiosk.catalogue import Catalogue
 from kiosk.ui import WindowError, environment, fonts
 from kiosk.ui.tokens import DAY, Metrics, Palette
 from kiosk.ui.touch import TouchGuard
+from kiosk.ui.touch_map import AS_IT_COMES, TouchMap
 from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP, CONTROL_NO_SLIP, View
 
 # Controls that are always answered. "Done", the acknowledgement and the services are, too.
@@ -41,6 +42,8 @@ class KioskWindow:
         now_s: Callable[[], float] = time.monotonic,
         on_description: Callable[[dict[str, Any]], None] = lambda _: None,
         palette: Palette = DAY,
+        touch_map: TouchMap = AS_IT_COMES,
+        touch_device: str = "",
     ) -> None:
         """Open the window, empty; raise :class:`WindowError` or ``FontError`` if it cannot be."""
         global _one_in_a_process
@@ -48,7 +51,9 @@ class KioskWindow:
         faces = fonts.load()
         if _one_in_a_process:
             raise WindowError("a process has one kiosk window; show views in the first one")
-        environment.prepare(size, fullscreen=fullscreen, kivy_home=kivy_home)
+        environment.prepare(
+            size, fullscreen=fullscreen, kivy_home=kivy_home, touch_device=touch_device
+        )
         _one_in_a_process = True
         try:
             from kiosk.ui.stage import Stage, opened
@@ -58,6 +63,10 @@ class KioskWindow:
 
         if not opened():
             raise WindowError(_NO_DISPLAY)
+        if touch_map != AS_IT_COMES:
+            from kiosk.ui.calibrated import calibrate
+
+            calibrate(touch_map)
         self.guard = TouchGuard()
         self.first_frame = asyncio.Event()
         self._revision = 0

@@ -24,12 +24,13 @@ ROOT = Path(__file__).parents[2]
 class Display:
     """An Xvfb on a display number that it chose itself as free."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: tuple[int, int] = (1920, 1920)) -> None:
         program = shutil.which("Xvfb")
         if program is None:
             raise RuntimeError("Xvfb is missing; run `make setup` or install the package xvfb")
         read, write = os.pipe()
-        options = ["-displayfd", str(write), "-screen", "0", "1920x1920x24", "-nolisten", "tcp"]
+        options = ["-displayfd", str(write), "-screen", "0", f"{size[0]}x{size[1]}x24"]
+        options += ["-nolisten", "tcp"]
         self._process = subprocess.Popen(
             [program, *options], pass_fds=[write], stderr=subprocess.DEVNULL
         )
@@ -91,6 +92,7 @@ class KioskProcess:
         pitch_mm: float,
         folder: Path,
         served: str = "",
+        rotation: int = 0,
     ) -> None:
         self.size, self.pitch_mm, self.folder = size, pitch_mm, folder
         self.accepted: list[tuple[str, str]] = []
@@ -98,6 +100,7 @@ class KioskProcess:
         command = [sys.executable, "-m", "tests.ui.window_harness"]
         command += ["--size", f"{size[0]}x{size[1]}", "--pitch", str(pitch_mm)]
         command += ["--socket", str(self.socket_path), "--served", served]
+        command += ["--rotation", str(rotation)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

@@ -19,6 +19,7 @@ from kiosk import view as views
 from kiosk.catalogue import Catalogue
 from kiosk.errors import KioskError
 from kiosk.ui.bench import start_bench
+from kiosk.ui.touch_map import MATRIX, TouchMap
 from kiosk.ui.window import KioskWindow
 
 TYPES: dict[str, type[views.View]] = {kind.__name__: kind for kind in get_args(views.View)}
@@ -90,6 +91,7 @@ async def main() -> None:
     parser.add_argument("--pitch", required=True, type=float)
     parser.add_argument("--socket", required=True, type=Path)
     parser.add_argument("--served", default="")
+    parser.add_argument("--rotation", default=0, type=int, help="of the touch panel")
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     clock = Clock()
@@ -100,6 +102,7 @@ async def main() -> None:
         on_control=lambda control, touch: tell(control=control, touch=touch),
         served=[name for name in options.served.split(",") if name],
         now_s=clock,
+        touch_map=TouchMap.of(MATRIX, options.rotation, invert_x=False, invert_y=False),
     )
     bench = await start_bench(window, options.socket)
     obeying = asyncio.create_task(obey(window, clock))

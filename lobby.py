@@ -489,6 +489,34 @@ def contract(
     typer.echo(f"{len(written)} files in {out}")
 
 
+cards_app = typer.Typer(no_args_is_help=True)
+app.add_typer(cards_app, name="cards")
+
+
+@cards_app.callback()
+def cards() -> None:
+    """Whose card names a segment, such as vip: the table that the branch tells its kiosks."""
+
+
+@cards_app.command("add")
+def cards_add(
+    config: ConfigFile,
+    segment: Annotated[str, typer.Option(metavar="NAME", help="As in branch.toml, like vip.")],
+    table: Annotated[
+        Path, typer.Option(metavar="FILE", help="The table; made if it is not there.")
+    ] = Path("cards.json"),
+) -> None:
+    """Read one card at a kiosk's reader and put its token into the table. No number is kept.
+
+    \b
+    Example:
+      lobby cards add --segment vip --table cards.json -c /etc/lobby/kiosk.toml
+    """
+    from kiosk.cli_cards import main as run
+
+    raise typer.Exit(run(config, table, segment))
+
+
 _PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 

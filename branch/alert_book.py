@@ -26,9 +26,9 @@ from sync.messages import AnyEvent, UnknownEvent
 
 HOLD_MS = 10_000
 ENDED, RECOVERED, ANSWERED, DAY_END = "ended", "recovered", "answered", "day_end"
-UNHAPPY, HELP, NO_SLIP, DEVICE = "unhappy", "help", "no_slip", "device"
+UNHAPPY, HELP, NO_SLIP, DEVICE, VIP = "unhappy", "help", "no_slip", "device", "vip"
 HELD = frozenset({DEVICE})
-BY_HAND = {UNHAPPY: RECOVERED, HELP: ANSWERED, NO_SLIP: ANSWERED}
+BY_HAND = {UNHAPPY: RECOVERED, HELP: ANSWERED, NO_SLIP: ANSWERED, VIP: ANSWERED}
 """What a person's word on an alert of this kind is called; no other kind is cleared by a word."""
 
 

@@ -20,6 +20,7 @@ from branch.alert_book import (
     HELP,
     NO_SLIP,
     UNHAPPY,
+    VIP,
     AlertBook,
     OpenAlert,
 )
@@ -65,6 +66,8 @@ LOOK_ANYWAY_S = 60.0
 LOW_SCORES = (1, 2)
 ASKS_FOR_A_PERSON = "priority"
 """The segment of a kiosk's "a person, please"."""
+TOLD = {ASKS_FOR_A_PERSON: HELP, "vip": VIP}
+"""Segments that somebody should go to, and the kind of the alert: it ends with the call."""
 WRONG_STATES = ("fault", "lost")
 PRINTER = "printer"
 
@@ -308,10 +311,10 @@ class Alerting:
         yield from self._faults.calls.wanted(self.book, now_ms)
         waiting = [t for line in self._engine.lines.by_key.values() for t in line]
         for ticket in waiting:
-            if ticket.segment == ASKS_FOR_A_PERSON:
+            if kind := TOLD.get(ticket.segment):
                 yield AlertData(
-                    kind=HELP,
-                    breach=f"{HELP}:{ticket.id}",
+                    kind=kind,
+                    breach=f"{kind}:{ticket.id}",
                     since_ms=ticket.issued_at,
                     service=ticket.service,
                     ticket=ticket.id,

@@ -64,6 +64,15 @@ class UpdatesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offer: str = ""
 
 
+class CardsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose cards name a segment: ``table`` is the file of tokens, told to ``kiosks`` (nodes with
+    a reader) under the key of [updates].
+    """
+
+    table: str
+    kiosks: list[str]
+
+
 class CommandsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who may command the counters besides the pages: with ``mqtt`` whoever may publish to the
     server's ``cmd``.
@@ -104,6 +113,7 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a teller may write to the next one, or give as the reason of a pause."""
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
+    cards: CardsConfig | None = None
     access: AccessConfig = AccessConfig()
 
 
@@ -131,9 +141,13 @@ def read(path: Path) -> BranchConfig:
     webhook = config.webhook and msgspec.structs.replace(
         config.webhook, secret_file=str(folder / config.webhook.secret_file)
     )
-    return msgspec.structs.replace(
-        config, database=database, hq=hq, updates=updates, access=access, webhook=webhook
+    cards = config.cards and msgspec.structs.replace(
+        config.cards, table=str(folder / config.cards.table)
     )
+    return msgspec.structs.replace(
+        config, database=database, hq=hq, updates=updates, access=access, webhook=webhook,
+        cards=cards,
+    )  # fmt: skip
 
 
 def check(config: BranchConfig, path: str) -> None:
@@ -149,6 +163,7 @@ def check(config: BranchConfig, path: str) -> None:
         *window_problems(config.windows, [counter.number for counter in config.counters]),
         *standards_problems(config.standards, [s.letter for s in config.services]),
         *webhook_problems(config.webhook),
+        *_cards(config),
         *note_problems(config.notes),
     )
     for key, problem in problems:
@@ -202,6 +217,19 @@ def _services(config: BranchConfig) -> Iterator[tuple[str, str]]:
             )
         if config.counters and letter not in served_by_any:
             yield f"{key}.letter", f"{letter!r} is served by no counter"
+
+
+def _cards(config: BranchConfig) -> Iterator[tuple[str, str]]:
+    cards = config.cards
+    if cards is None:
+        return
+    if config.updates is None:
+        yield "cards", "needs [updates]: kiosks take only what its config_key has signed"
+    if not cards.kiosks:
+        yield "cards.kiosks", "none; name the kiosks that have a reader"
+    for node in cards.kiosks:
+        if not NODE_PATTERN.match(node):
+            yield "cards.kiosks", f"{node!r}; {NODE_EXPECTED}, like kiosk-1"
 
 
 def _counters(config: BranchConfig) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from branch.calling_config import ServiceConfig
+from branch.card_table import CardTable
 from branch.config import UpdatesConfig
 from branch.database import Database
 from branch.offer_file import MAX_OFFER_BYTES, OfferFile
@@ -63,10 +64,11 @@ class Wanted:
         from firmware.flash.keys import sign
 
         text = text_of(configuration)
+        named = {one.manifest for one in configuration.firmware}
         return DesiredConfig(
             config=text,
             signature=sign(self.key, signed_bytes(text)),
-            bundles=list(self.bundles),
+            bundles=[bundle for bundle in self.bundles if bundle.sha256 in named],
         )
 
 
@@ -133,7 +135,9 @@ def _sent(folder: Path, slot: dict[str, bytes], root: dict[str, bytes]) -> Firmw
 
 
 class ConfigurationDesk:
-    """Tells ``nodes`` what is wanted of them, and keeps what they answer."""
+    """Tells ``nodes`` what is wanted of them, and keeps what they answer. Firmware is for nodes
+    with pads, ``nodes``; the table of cards for those that it names itself.
+    """
 
     def __init__(
         self,
@@ -143,9 +147,12 @@ class ConfigurationDesk:
         store: Database,
         transport: Transport,
         clock: Clock,
+        cards: CardTable | None = None,
     ) -> None:
         self._wanted = wanted
-        self._nodes = list(nodes)
+        self._with_pads = frozenset(nodes)
+        self._cards = cards
+        self._nodes = sorted({*nodes, *(cards.kiosks if cards else ())})
         self._store = store
         self._transport = transport
         self._clock = clock
@@ -159,9 +166,11 @@ class ConfigurationDesk:
             self._tell(node)
 
     def look(self) -> None:
-        """Tell every node of an offer that was changed in its file."""
+        """Tell every node of an offer or a table of cards that was changed in its file."""
         offer_file = self._wanted.offer_file if self._wanted else None
-        if offer_file is not None and offer_file.look():
+        offered = offer_file is not None and offer_file.look()
+        known = self._cards is not None and self._cards.look()
+        if offered or known:
             self.connected()
 
     def alerts(self) -> list[str]:
@@ -230,15 +239,24 @@ class ConfigurationDesk:
         except (SQLAlchemyError, FlashError) as error:
             log.error("config.not_told", node=node, error=str(error))
             return
+        raw = encode(message)
+        if len(raw) > MAX_MESSAGE_BYTES:
+            log.error("config.not_told", node=node, error=f"{len(raw)} bytes in one message")
+            return
         self._versions[node] = configuration.version
-        self._transport.publish(CFG, CFG.of(node=node), encode(message))
+        self._transport.publish(CFG, CFG.of(node=node), raw)
 
     def _configuration(self, node: str, above: int) -> Configuration:
         """The node's configuration under the version that is due. Raises SQLAlchemyError."""
         assert self._wanted is not None
-        wish = [msgspec.json.encode(one) for one in self._wanted.firmware]
+        firmware = list(self._wanted.firmware) if node in self._with_pads else []
+        wish = [msgspec.json.encode(one) for one in firmware]
         if self._wanted.offer is not None:
             wish.append(msgspec.json.encode(self._wanted.offer))
+        cards: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+        if self._cards is not None and node in self._cards.kiosks:
+            cards = self._cards.cards
+            wish.append(msgspec.json.encode(cards, order="sorted"))
         digest = hashlib.sha256(b"\n".join(wish)).hexdigest()
         table = configuration_table
         with self._store.transaction() as connection:
@@ -260,6 +278,7 @@ class ConfigurationDesk:
             node=node,
             version=version,
             issued_ms=issued_ms,
-            firmware=list(self._wanted.firmware),
+            firmware=firmware,
             offer=self._wanted.offer,
+            cards=cards,
         )

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from branch.alerting import Watched
 from branch.answers import Answers
 from branch.caller_displays import CallerDisplays
+from branch.card_table import card_table_of
 from branch.commands import (
     AnyCommand,
     CallNext,
@@ -162,8 +163,9 @@ class BranchService:
         )
         nodes = sorted({n for c in config.counters for n in (c.pad_node, c.caller_node) if n})
         self.configuration = ConfigurationDesk(
-            wanted, nodes, store=store, transport=transport, clock=clock
-        )
+            wanted, nodes, store=store, transport=transport, clock=clock,
+            cards=card_table_of(config),
+        )  # fmt: skip
         callers = {c.number: c.caller_node for c in config.counters if c.caller_node}
         self._callers = CallerDisplays(callers, self.engine, transport, start)
         self._publishing = Publishing(

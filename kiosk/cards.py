@@ -2,23 +2,24 @@
 journalled, printed or shown.
 
 ``data_dir/card.salt`` is the branch's secret, the same file at each of its kiosks; where there is
-none it is made at the first start. ``data_dir/cards.json`` maps tokens to segments and is read
-anew when it changes.
+none it is made at the first start. The table is the one that the branch pushes in ``cfg``; while
+it has pushed none, ``data_dir/cards.json``, which is read anew when it changes.
 """
 
 import asyncio
 import contextlib
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import msgspec
 import structlog
 
 from hal.api import CardReader, Health
 from hal.errors import LinkUnavailable
 from kiosk.errors import KioskError
+from sync.cards import read_cards
+from sync.errors import BadMessage
 
 SALT_FILE = "card.salt"
 SALT_BYTES = 32
@@ -48,7 +49,7 @@ def salt_in(data_dir: Path) -> bytes:
 
 class CardKeeper:
     """Reads cards as they come. ``identify(segment)`` is told of a card that the table has,
-    ``code(text)`` of the branch's own codes.
+    ``code(text)`` of the branch's own codes. ``pushed`` gives the branch's table, None: none.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class CardKeeper:
         *,
         code: Callable[[str], None] = lambda _: None,
         told: Callable[[Health], None] = lambda _: None,
+        pushed: Callable[[], Mapping[str, str] | None] = lambda: None,
     ) -> None:
         self._reader = reader
         self._path = data_dir / TABLE_FILE
         self._identify = identify
         self._code = code
         self._told = told
+        self._pushed = pushed
         self._table: dict[str, str] = {}
         self._read_at = -1
         self._task: asyncio.Task[None] | None = None
@@ -100,8 +103,11 @@ class CardKeeper:
             elif segment:
                 self._identify(segment)
 
-    def _segments(self) -> dict[str, str]:
+    def _segments(self) -> Mapping[str, str]:
         """The table; an unreadable one is told of once, and the last good one stays."""
+        pushed = self._pushed()
+        if pushed is not None:
+            return pushed
         try:
             changed_at = self._path.stat().st_mtime_ns
         except OSError:
@@ -109,7 +115,7 @@ class CardKeeper:
         if changed_at != self._read_at:
             self._read_at = changed_at
             try:
-                self._table = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
-            except (OSError, msgspec.DecodeError) as error:
+                self._table = read_cards(self._path.read_bytes())
+            except (OSError, BadMessage) as error:
                 log.error("card.table_refused", file=str(self._path), error=str(error))
         return self._table

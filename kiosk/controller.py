@@ -201,7 +201,13 @@ class KioskController:
             told=lambda counter, health: self._device(f"caller-{counter}", "pad", health),
         )
         told = partial(self._device, "card", "card")
-        self.cards = CardKeeper(card_reader, Path(config.data_dir), self.identify, told=told)
+        self.cards = CardKeeper(
+            card_reader,
+            Path(config.data_dir),
+            self.identify,
+            told=told,
+            pushed=lambda: desired.cards,
+        )
         dimming = config.backlight or BacklightConfig(pin=0)
         self.light = LightKeeper(
             presence,

@@ -73,6 +73,12 @@ class DesiredKeeper:
         """Of the configuration that is in force, 0: none."""
         return self.now.configuration.version if self.now else 0
 
+    @property
+    def cards(self) -> dict[str, str] | None:
+        """The branch's table of cards, None if it has pushed none."""
+        cards = self.now.configuration.cards if self.now else msgspec.UNSET
+        return None if cards is msgspec.UNSET else cards
+
     def load(self) -> None:
         """Read back what was kept; what is damaged counts as none and is fetched again."""
         path = self._data_dir / DESIRED_FILE

@@ -15,9 +15,10 @@ from sync.envelope import VERSION, Event
 
 class AlertData(msgspec.Struct, frozen=True, kw_only=True):
     """``kind``: wait, service, idle, line (a standard is broken), unhappy (a low rating), help (a
-    person was asked for), no_slip (a number without its paper), device (``detail`` says which
-    fault). ``breach`` names what is wrong: the same while it lasts. ``since_ms``: from when on it
-    was (Unix ms). ``limit_ms`` and ``limit_people`` are the standard, 0 where it has no such one.
+    person was asked for), vip (one is in line), no_slip (a number without its paper), device
+    (``detail`` says which fault). ``breach`` names what is wrong: the same while it
+    lasts. ``since_ms``: from when on it was (Unix ms). ``limit_ms`` and ``limit_people`` are the
+    standard, 0 where it has no such one.
     """
 
     kind: str

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from sync.cards import check_cards
 from sync.errors import BadMessage
 from sync.offer import Offer, offer_problems
 from sync.settings import SettingsError, fit
@@ -43,6 +44,8 @@ class Configuration(
 ):
     """What ``node`` shall have. ``version`` counts from 1; what is missing has its default.
     Without an ``offer`` a kiosk offers what its own kiosk.toml says.
+    ``cards`` is the table of :mod:`sync.cards`; without it the kiosk has its own, an empty one
+    knows no card.
     """
 
     node: str
@@ -50,6 +53,7 @@ class Configuration(
     issued_ms: int
     firmware: list[WantedFirmware] = []
     offer: Offer | None = None
+    cards: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FirmwareBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +140,11 @@ def read_configuration(text: str) -> Configuration:
     if (offer := found.offer) is not None:
         for key, problem in offer_problems(offer):
             raise BadMessage(f"{offer.file or 'offer'}: {key}: {problem}")
+    if found.cards is not msgspec.UNSET:
+        try:
+            check_cards(found.cards)
+        except BadMessage as error:
+            raise BadMessage(f"cards: {error}") from error
     return found
 
 

@@ -11,12 +11,13 @@ from sync.alerts import AlertData
 
 MS_PER_MIN = 60_000
 _KIOSK, _SERVER = re.compile(r"kiosk-(\d+)"), re.compile(r"branch-\d+")
-URGENCY = ("unhappy", "help", "wait", "line", "service", "idle", "no_slip", "device")
+URGENCY = ("unhappy", "help", "wait", "line", "service", "idle", "vip", "no_slip", "device")
 """The most urgent kind of alert first; a complaint has days."""
 COMPLAINT = "complaint"
 ICONS = {
     "unhappy": "unhappy", "help": "staff", "wait": "clock", "line": "people",
-    "service": "hourglass", "idle": "window", "no_slip": "slip", "device": "printer",
+    "service": "hourglass", "idle": "window", "no_slip": "slip", "vip": "staff",
+    "device": "printer",
 }  # fmt: skip
 
 

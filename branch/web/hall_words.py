@@ -52,6 +52,8 @@ _TEXTS = {
         "评了 {counter} 号窗口，想当面说 {number}",
         "rated counter {counter}, wants to talk {number}",
     ),
+    "alert.vip": ("贵宾在等：{service}", "A VIP waits: {service}"),
+    "alert.vip.note": ("{number}", "{number}"),
     "alert.no_slip": ("{node}，没拿到小票", "{node}: no slip"),
     "alert.no_slip.note": ("{number}，号有效", "{number}, the number is valid"),
     "alert.device": ("{subject}：{fault}", "{subject}: {fault}"),

@@ -70,6 +70,25 @@ async def test_the_branch_s_defaults_see_an_idle_counter_and_a_long_line(tmp_pat
 
 
 @on_virtual_time
+async def test_a_vip_in_line_is_told_within_seconds_until_the_call(tmp_path: Path) -> None:
+    async with hall(tmp_path) as (bench, listener):
+        issued_s = now_s()
+        await bench.kiosk.tickets("A001", segment="vip")
+        await bench.kiosk.tickets("A002")
+        await settle()
+        ((told_s, word),) = listener.words
+        assert told_s <= issued_s + SOON_S
+        assert (word.state, word.kind, word.number, word.service) == ("raised", "vip", "A001", "A")
+        (alert,) = bench.branch.hall.view().alerts
+        assert (alert.about.number, alert.by_hand) == ("A001", True)
+        assert "vip" not in repr(bench.branch.board())
+        await bench.branch.call_next(1, "k1")
+        await settle()
+        assert listener.said == [("raised", "vip"), ("cleared", "vip")]
+        assert bench.branch.hall.view().alerts == ()
+
+
+@on_virtual_time
 async def test_an_unhappy_press_is_told_within_two_seconds(tmp_path: Path) -> None:
     async with hall(tmp_path) as (bench, listener):
         await unhappy(bench, "A001", 2)

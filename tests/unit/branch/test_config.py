@@ -174,6 +174,21 @@ def test_paths_of_updates_are_relative_to_the_file(tmp_path: Path) -> None:
     assert read(write(tmp_path, GOOD)).updates is None
 
 
+def test_a_table_of_cards_needs_a_key_that_signs_it_and_kiosks(tmp_path: Path) -> None:
+    key = '[updates]\nconfig_key = "c.key"\nfirmware_key = "f.pub"\n'
+    cards = '[cards]\ntable = "cards.json"\nkiosks = ["kiosk-1"]\n'
+    found = read(write(tmp_path, GOOD + key + cards)).cards
+    assert found is not None
+    assert found.table == str(tmp_path / "cards.json")
+    for text, says in (
+        (cards, r"cards: needs \[updates\]"),
+        (key + cards.replace('"kiosk-1"', ""), "cards.kiosks: none"),
+        (key + cards.replace("kiosk-1", "kiosk/1"), "cards.kiosks: 'kiosk/1'"),
+    ):
+        with pytest.raises(SettingsError, match=says):
+            read(write(tmp_path, GOOD + text))
+
+
 CASH = GOOD.replace('letter = "A"', 'letter = "A"\ncash = true')
 
 

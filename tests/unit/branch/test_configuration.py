@@ -1,5 +1,7 @@
 """What the branch tells its kiosks: signed, versions that rise, and what they answer."""
 
+import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,6 +9,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from branch.card_table import CardTable
 from branch.config import UpdatesConfig
 from branch.configuration import HIGHEST_VERSION, ConfigurationDesk, read_wanted
 from branch.store import Store
@@ -24,6 +27,8 @@ from sync.messages import decode
 from sync.settings import SettingsError
 from sync.topics import CFG
 from tests.firmware.slot_bench import bundle
+
+TOKEN = "0123456789abcdef0123456789abcdef"
 
 
 class Told:
@@ -203,3 +208,47 @@ def test_the_start_refuses_what_it_could_not_send(
     server.config_key.chmod(0o644)
     with pytest.raises(SettingsError, match="others may read this private key"):
         read_wanted(server.settings)
+
+
+def test_the_table_of_cards_is_told_to_its_kiosks_and_anew_when_it_changes(
+    server: Server,
+) -> None:
+    server.bundles = [server.build("1.0.0")]
+    table = server.folder / "cards.json"
+    table.write_text(json.dumps({TOKEN: "vip"}))
+    cards = CardTable(table, ["kiosk-2"], frozenset({"vip", "ordinary"}))
+    transport: Any = server.told
+    desk = ConfigurationDesk(
+        read_wanted(server.settings), ["kiosk-1"], store=server.store, transport=transport,
+        clock=system_clock(), cards=cards,
+    )  # fmt: skip
+    desk.connected()
+    (with_pads, _), (with_reader, message) = server.told.messages
+    assert (with_pads, with_reader) == ("bq/1/kiosk-1/cfg", "bq/1/kiosk-2/cfg")
+    assert server.told.last().cards == {TOKEN: "vip"}
+    assert (server.told.last().firmware, message.bundles) == ([], [])
+    desk.look()
+    assert len(server.told.messages) == 2
+    for wrong in ("{", json.dumps({TOKEN: "king"})):
+        _rewrite(table, wrong)
+        with capture_logs() as logs:
+            desk.look()
+            desk.look()
+        (entry,) = logs
+        assert (entry["event"], entry["kept"]) == ("cards.refused", 1)
+        assert str(table) in entry["error"]
+    assert len(server.told.messages) == 2
+    _rewrite(table, "{}")
+    desk.look()
+    assert (server.told.last().cards, server.told.last().version) == ({}, 2)
+    table.unlink()
+    desk.look()
+    assert cards.cards == {}
+    with pytest.raises(SettingsError, match="lobby cards add"):
+        CardTable(table, ["kiosk-2"], frozenset())
+
+
+def _rewrite(path: Path, text: str) -> None:
+    path.write_text(text)
+    at = path.stat().st_mtime_ns + 1_000_000_000
+    os.utime(path, ns=(at, at))

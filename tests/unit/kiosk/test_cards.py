@@ -12,6 +12,7 @@ from hal.drivers.card_codes import read_of
 from hal.link import memory_pair
 from hal.sim.card import SimSerialReader
 from kiosk.cards import SALT_FILE, TABLE_FILE, CardKeeper, salt_in
+from kiosk.cli_cards import add, next_token
 from kiosk.errors import KioskError
 from sync.messages import TicketIssued
 from tests.unit.kiosk.bench import Bench, until, virtual
@@ -73,6 +74,67 @@ async def test_a_known_card_names_its_segment_and_a_code_is_handed_on(tmp_path: 
             await heard.news.wait()
     assert heard.segments == ["vip", "vip"]
     await keeper.stop()
+
+
+async def test_the_branch_s_table_stands_above_the_local_one(tmp_path: Path):
+    salt = salt_in(tmp_path)
+    link, far = memory_pair()
+    await far.open()
+    sim, heard = SimSerialReader(far), Heard()
+    token = read_of(bytearray(CARD.encode()), salt).token
+    (tmp_path / TABLE_FILE).write_text(json.dumps({token: "vip"}))
+    pushed: list[dict[str, str] | None] = [{token: "corporate"}]
+    keeper = CardKeeper(
+        SerialCardReader(link, name="card", salt=salt),
+        tmp_path,
+        heard.segment,
+        code=heard.code,
+        pushed=lambda: pushed[0],
+    )
+    await keeper.start()
+    for table, expected in (({token: "corporate"}, ["corporate"]), ({}, []), (None, ["vip"])):
+        pushed[0], heard.segments, heard.codes = table, [], []
+        await sim.swipe(CARD)
+        await sim.swipe("L1:then")
+        async with asyncio.timeout(5):
+            while not heard.codes:
+                heard.news.clear()
+                await heard.news.wait()
+        assert heard.segments == expected
+    await keeper.stop()
+
+
+async def test_a_card_at_the_reader_becomes_a_line_of_the_table(tmp_path: Path):
+    salt, table = salt_in(tmp_path), tmp_path / "table.json"
+    for text, segment in ((CARD, "corporate"), ("another", "vip"), (CARD, "vip")):
+        link, far = memory_pair()
+        await far.open()
+        reader = SerialCardReader(link, name="card", salt=salt)
+        reading = asyncio.create_task(next_token(reader))
+        await SimSerialReader(far).swipe(text)
+        said = add(table, await reading, segment)
+    token = read_of(bytearray(CARD.encode()), salt).token
+    assert json.loads(table.read_text())[token] == "vip"
+    assert said == f"{table}: 2 cards; this one was corporate, is vip now"
+    assert CARD not in table.read_text() + said
+    before = table.read_bytes()
+    for text, says in (
+        ("L1:482915", "a code of the branch"),
+        ("", "no card was read within 0 s"),
+    ):
+        link, far = memory_pair()
+        await far.open()
+        reader = SerialCardReader(link, name="card", salt=salt)
+        if text:
+            await SimSerialReader(far).swipe(text)
+        with pytest.raises(KioskError, match=says):
+            await next_token(reader, wait_s=5 if text else 0)
+    with pytest.raises(KioskError, match="segment 'V I P'"):
+        add(table, token, "V I P")
+    assert table.read_bytes() == before
+    table.write_text("{")
+    with pytest.raises(KioskError, match="not a table"):
+        add(table, token, "vip")
 
 
 async def test_without_a_reader_there_is_nothing_to_do(tmp_path: Path):

@@ -92,6 +92,16 @@ def test_it_is_taken_once_and_outlives_a_restart(tmp_path, branch, keeper):
     assert list((tmp_path / "data").glob("**/*.part")) == []
 
 
+def test_the_table_of_cards_is_kept_and_only_the_branch_empties_it(tmp_path, branch, keeper):
+    assert keeper.cards is None
+    keeper.take(branch.message(1))
+    assert keeper.cards is None
+    for version, cards in ((2, {"ab" * 16: "vip"}), (3, {})):
+        wanted = Configuration(node=NODE, version=version, issued_ms=0, cards=cards)
+        keeper.take(branch.signed(text_of(wanted)))
+        assert keeper.cards == again(tmp_path, branch).cards == cards
+
+
 def test_the_next_one_replaces_it_and_its_firmware(tmp_path, branch, keeper):
     keeper.take(branch.message(1, "1.0.0"))
     keeper.take(branch.message(2, "1.1.0"))
@@ -116,6 +126,12 @@ def test_the_next_one_replaces_it_and_its_firmware(tmp_path, branch, keeper):
         (
             lambda b: b.signed('{"node":"kiosk-1","version":9,"issued_ms":0,"colour":1}'),
             "not a configuration: colour: unknown key",
+        ),
+        (
+            lambda b: b.signed(
+                '{"node":"kiosk-1","version":9,"issued_ms":0,"cards":{"4417":"vip"}}'
+            ),
+            "cards: card 1: not a token",
         ),
         (lambda b: msgspec.structs.replace(b.message(3), signature=bytes(64)), "signature"),
         (lambda b: msgspec.structs.replace(b.message(3, "1.1.0"), bundles=[]), "did not come"),

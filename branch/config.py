@@ -114,6 +114,8 @@ class BranchConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hq: HqLinkConfig | None = None
     updates: UpdatesConfig | None = None
     cards: CardsConfig | None = None
+    appointments: str = ""
+    """The file of appointments that visitors check in to, "" for none."""
     access: AccessConfig = AccessConfig()
 
 
@@ -147,6 +149,7 @@ def read(path: Path) -> BranchConfig:
     return msgspec.structs.replace(
         config, database=database, hq=hq, updates=updates, access=access, webhook=webhook,
         cards=cards,
+        appointments=str(folder / config.appointments) if config.appointments else "",
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from branch.alerting import Watched
 from branch.answers import Answers
 from branch.caller_displays import CallerDisplays
 from branch.card_table import card_table_of
+from branch.codes import Codes
 from branch.commands import (
     AnyCommand,
     CallNext,
@@ -71,6 +72,7 @@ from sync.messages import (
     Answer,
     AnyEvent,
     Ask,
+    AskCode,
     Hello,
     LastNumber,
     Payload,
@@ -144,6 +146,10 @@ class BranchService:
         )  # fmt: skip
         self.day_book = DayBook(config, store, clock, tz)
         self.tickets = TicketPages(config, self.engine, store, clock, self._say_of)
+        self.codes = Codes(
+            config, self.engine, clock, store, self._desk, self.hall.standards, self._record,
+            self._date_of, tz,
+        )  # fmt: skip
         self._rebuild()
         self.grants = Grants(store, clock, [s.letter for s in config.services], tz)
         self._day_end = DayEnd()
@@ -314,6 +320,8 @@ class BranchService:
     def _asked(self, node: str, ask: Ask) -> Answer | None:
         if isinstance(ask, TellerKey):
             return self.teller_keys.press(node, ask)
+        if isinstance(ask, AskCode):
+            return self.codes.ask(ask)
         return self.grants.ask(node, ask)
 
     # --- the ledger -------------------------------------------------------------------------
@@ -381,6 +389,7 @@ class BranchService:
                 self.engine.apply(event)
                 self._displays.note(event)
                 self.hall.note(event)
+                self.codes.note(event)
                 for listener in self.listeners:
                     listener(event)
             except ImpossibleEvent as error:
@@ -397,6 +406,7 @@ class BranchService:
     def _arrived(self, events: Sequence[AnyEvent | UnknownEvent], rated: Sequence[str]) -> None:
         self._apply(events, rated)
         self._timing.redate()
+        self.codes.settle()
         self._day_end.note(events, self._today())
         self._end_day()
         self._timing.look()
@@ -445,6 +455,7 @@ class BranchService:
                 continue
             self._displays.note(event)
             self.hall.note(event)
+            self.codes.note(event)
             if isinstance(event, TicketCalled) and event.data.counter not in self._configured:
                 called.add(event.sub or "")
         self._dating.forget()
@@ -471,6 +482,7 @@ class BranchService:
     def _look(self) -> None:
         self._timing.look()
         self.configuration.look()
+        self.codes.settle()
         with contextlib.suppress(NotStored):  # logged already
             self._desk.wake()
 

@@ -33,6 +33,7 @@ from kiosk.business_day import business_day, day_start
 from kiosk.callers import CallerKeeper
 from kiosk.cards import CardKeeper
 from kiosk.clock_watch import ClockWatch
+from kiosk.code_asking import CodeAsker
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper
 from kiosk.figures import Figures
@@ -55,6 +56,7 @@ from sync.journal import Journal
 from sync.messages import (
     Answer,
     ArmPad,
+    CodeAnswer,
     Command,
     DeviceData,
     DisarmPad,
@@ -133,6 +135,7 @@ class KioskController:
         self._day_start = day_start(config.day_starts_at)
         self._issuer = Issuer(config, journal, clock, today or self._today)
         self._asker = Asker(self.outbox.ask, self._issuer.last_granted)
+        self._code_asker = CodeAsker(self.outbox.ask)
         self._ledger = Ledger(journal, self.outbox.appended)
         self._papers = PaperKeeper(
             journal, self._ledger, clock, lambda: self._issuer.business_date
@@ -335,6 +338,8 @@ class KioskController:
     def _answered(self, answer: Answer) -> None:
         if isinstance(answer, NumberGrant):
             self._asker.granted(answer)
+        elif isinstance(answer, CodeAnswer):
+            self._code_asker.answered(answer)
         else:
             self.callers.answered(answer)
 

@@ -104,13 +104,13 @@ CHANNELS = (
         matched_by=_BY_CORRELATION, tag="commander",
     ),
     Channel(
-        "ask", topics.ASK, True, (m.AskNumber, m.TellerKey),
-        "A node asks for a display number, or to carry out a teller's key.",
+        "ask", topics.ASK, True, (m.AskNumber, m.TellerKey, m.AskCode),
+        "A node asks for a display number, to carry out a teller's key, or what a code is.",
         answer="answer", matched_by="$message.payload#/key",
     ),
     Channel(
-        "answer", topics.ANSWER, False, (m.NumberGrant, m.TellerAnswer),
-        "The number or what became of the key, or why there is none.",
+        "answer", topics.ANSWER, False, (m.NumberGrant, m.TellerAnswer, m.CodeAnswer),
+        "The number, what became of the key, what the code is, or why there is none.",
         matched_by="$message.payload#/key",
     ),
     Channel(

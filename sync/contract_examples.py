@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from sync import alerts as a, counter_commands as c, events as e, feedback as f, messages as m
+from sync.codes import token_of
 from sync.configuration import (
     Configuration,
     FirmwareBundle,
@@ -34,6 +35,7 @@ def _id(number: int) -> str:
 
 
 _FIRST, _SECOND = _id(1), _id(2)
+_CODE, _SLIP_CODE = token_of("482915"), token_of("800001")
 
 _Told = tuple[int, type[e.Event], str | None, e.Payload]
 """Milliseconds since the story began, the type, the ticket ("self": its own id), the payload."""
@@ -225,6 +227,16 @@ SESSION: tuple[msgspec.Struct, ...] = (
     m.TellerAnswer(key="e66164084373532b:305419896:536870913", ok=True),
     m.TellerAnswer(
         key="e66164084373532b:305419896:536870914", ok=False, reason="nobody_waiting"
+    ),
+    m.AskCode(key="c-1", code=_CODE),
+    m.CodeAnswer(
+        key="c-1", state="on_time", service="B", at_ms=BEGAN_MS + 60_000, counter=3,
+        hold_ms=600_000,
+    ),
+    m.AskCode(key="c-2", code=_SLIP_CODE, action="later", for_ms=600_000),
+    m.CodeAnswer(
+        key="c-2", state="parked", service="A", ticket=_FIRST, number="A042",
+        waited_ms=1_860_000, limit_ms=1_800_000, low_min=10, high_min=20,
     ),
     m.CounterCommand(key="desk-1:17", counter=2, command=c.CallNext(), turn=41),
     m.CounterCommand(

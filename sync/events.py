@@ -37,7 +37,8 @@ class IssuedData(msgspec.Struct, frozen=True, kw_only=True):
     ``services``: what else the visit is for, in order. ``appointment_ms``: the slot (Unix ms), 0
     for none. ``wanted_counter``: waits for this counter for ``hold_ms``, then for anyone; 0 for
     none. ``counter``: a walk-in, served there at once, without a slip and without a call; 0 for
-    all others.
+    all others. ``code``: the token of the code that the visitor checked in with
+    (:mod:`sync.codes`), "" for none.
     """
 
     number: str
@@ -52,6 +53,7 @@ class IssuedData(msgspec.Struct, frozen=True, kw_only=True):
     wanted_counter: int = 0
     hold_ms: int = 0
     counter: int = 0
+    code: str = ""
 
 
 class PrintedData(msgspec.Struct, frozen=True, kw_only=True):
@@ -171,11 +173,14 @@ class RejoinedData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaggedData(msgspec.Struct, frozen=True, kw_only=True):
-    """The waiting ticket is of ``segment`` from now on."""
+    """The waiting ticket is of ``segment`` from now on. ``appointment_ms``: its code is known now,
+    and this is its slot (Unix ms); 0: the slot stays as it is.
+    """
 
     counter: int
     key: str
     segment: str
+    appointment_ms: int = 0
 
 
 class OpenedData(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import msgspec
 
 from sync.alerts import Alert as Alert
+from sync.codes import AskCode as AskCode, CodeAnswer as CodeAnswer
 from sync.configuration import AppliedConfig as AppliedConfig, DesiredConfig as DesiredConfig
 from sync.counter_messages import CounterCommand as CounterCommand, CounterResult as CounterResult
 from sync.errors import BadMessage
@@ -235,8 +236,8 @@ class NumberGrant(msgspec.Struct, frozen=True, kw_only=True, tag="number.grant",
     reason: str = ""
 
 
-Ask = AskNumber | TellerKey
-Answer = NumberGrant | TellerAnswer
+Ask = AskNumber | TellerKey | AskCode
+Answer = NumberGrant | TellerAnswer | CodeAnswer
 
 
 # --- displays ------------------------------------------------------------------------------
@@ -291,6 +292,8 @@ SessionMessage = (
     | AppliedConfig
     | TellerKey
     | TellerAnswer
+    | AskCode
+    | CodeAnswer
     | CounterCommand
     | CounterResult
     | QueueState

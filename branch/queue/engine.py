@@ -346,6 +346,7 @@ class Engine:
                 ticket.missed_at = 0
             case TicketTagged(data=tagged):
                 ticket.segment = tagged.segment
+                ticket.appointment_at = tagged.appointment_ms or ticket.appointment_at
             case _:
                 pass
 

@@ -86,7 +86,7 @@ REFUSALS = [
     (
         "rating_window_s",
         "colour",
-        "colour: unknown key; known here: access, announcements, branch, broker",
+        "colour: unknown key; known here: access, announcements, appointments, branch",
     ),
     ('host = "127.0.0.1"', 'host = ""', "http.host: empty; expected an address"),
     ("port = 8080", "port = 65536", "http.port: 65536; expected 0 to 65535"),

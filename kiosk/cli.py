@@ -29,7 +29,7 @@ from kiosk.guiding import GuideKeeper, build_guide
 from kiosk.heartbeat import STOPPING, heartbeat
 from kiosk.pad_keys import FOLDER, PadKeys
 from kiosk.supervisor import Supervisor
-from kiosk.view import CONTROL_LISTEN
+from kiosk.view import CONTROL_CHECK_IN, CONTROL_LISTEN
 from sync.clock import Clock, system_clock
 from sync.errors import SyncError
 from sync.journal import Journal
@@ -90,13 +90,16 @@ async def run(config_path: Path, version: str) -> int:
         if keeper is not None:
             keeper.described(description)
 
+    served = {CONTROL_CHECK_IN} if config.check_in else set()
+    if config.speaker is not None:
+        served.add(CONTROL_LISTEN)
     window = KioskWindow(
         size=(config.screen.width, config.screen.height),
         pixel_pitch_mm=config.screen.pixel_pitch_mm,
         catalogue=catalogue,
         on_control=tapped,
         on_description=described,
-        served={CONTROL_LISTEN} if config.speaker is not None else (),
+        served=served,
         fullscreen=config.screen.fullscreen,
         title="Lobby",
         touch_map=TouchMap.of(

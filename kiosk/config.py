@@ -200,6 +200,8 @@ class KioskConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     updates: UpdatesConfig | None = None
     ticket_screen_s: float = 15.0
     technician: TechnicianConfig | None = None
+    check_in: bool = True
+    """Whether the first screen asks for codes: of appointments and of slips."""
     bench: BenchConfig | None = None
 
 

@@ -34,6 +34,7 @@ from kiosk.callers import CallerKeeper
 from kiosk.cards import CardKeeper
 from kiosk.clock_watch import ClockWatch
 from kiosk.code_asking import CodeAsker
+from kiosk.code_desk import CodeDesk
 from kiosk.config import KioskConfig
 from kiosk.desired import DesiredKeeper
 from kiosk.figures import Figures
@@ -146,6 +147,14 @@ class KioskController:
             ledger=self._ledger,
             issuer=self._issuer,
             asker=self._asker,
+            codes=CodeDesk(
+                self._offering,
+                journal,
+                self._code_asker,
+                clock,
+                lambda: self._issuer.business_date,
+                self._local,
+            ),
             papers=self._papers,
             printer=self._printer,
             outbox=self.outbox,
@@ -208,6 +217,7 @@ class KioskController:
             card_reader,
             Path(config.data_dir),
             self.identify,
+            code=self.coded,
             told=told,
             pushed=lambda: desired.cards,
         )
@@ -301,6 +311,11 @@ class KioskController:
         """The health of a device that another part of the kiosk's program has."""
         self._device(device, kind, health)
 
+    def coded(self, code: str) -> None:
+        """A code of the branch was held to the reader."""
+        if not self._stopping:
+            self.visits.dispatch(flow.Coded(code))
+
     @property
     def _config(self) -> KioskConfig:
         return self._offering.config
@@ -331,7 +346,10 @@ class KioskController:
         return business_day(self._now(), self._day_start)
 
     def _now(self) -> datetime:
-        return datetime.fromtimestamp(self._clock.wall_ms() / 1000, self._tz).astimezone(self._tz)
+        return self._local(self._clock.wall_ms())
+
+    def _local(self, at_ms: int) -> datetime:
+        return datetime.fromtimestamp(at_ms / 1000, self._tz).astimezone(self._tz)
 
     # --- the branch -------------------------------------------------------------------------
 

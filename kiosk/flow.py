@@ -35,6 +35,25 @@
     FEEDBACK   timed out idle    WARNING    timer second
     FEEDBACK   timed out ticket  HOME       -
     FEEDBACK   timed out reason  HOME       -
+    HOME       tapped check in   CODE       timer idle
+    CODE       tapped a digit    CODE       timer idle
+    CODE       tapped the sixth  LOOKING    LookUp
+    CODE       tapped erase      CODE       timer idle
+    CODE       tapped back       HOME       timer idle
+    CODE       tapped person     ISSUING    Issue(the person's service, request)
+    LOOKING    tapped back       HOME       timer idle; what is found out is nobody's then
+    LOOKING    tapped person     ISSUING    Issue(the person's service, request)
+    LOOKING    code found        CODE_SAID  timer idle
+    CODE_SAID  tapped counter    ISSUING    Issue(its service, the code's own request, claim)
+    CODE_SAID  tapped counter    HOME       timer idle; nobody could be asked: the claim goes with
+                                            the next ticket
+    CODE_SAID  tapped later      LOOKING    SetAside; the promise to this slip is broken
+    CODE_SAID  tapped again      CODE       timer idle; nobody knows the code, three times at most
+    CODE_SAID  tapped back       HOME       timer idle
+    CODE_SAID  tapped done       HOME       all forgotten
+    CODE_SAID  tapped person     ISSUING    Issue(the person's service, request)
+    CODE, CODE_SAID  timed out idle  WARNING    timer second
+    undecided  coded             LOOKING    LookUp; a code at the reader, as long as nothing is out
     WARNING    timed out second  WARNING    timer second; after the last one HOME, all forgotten
     WARNING    tapped stay       as before  timer idle, as often as the visitor likes
     WARNING    tapped finish     HOME       all forgotten
@@ -56,6 +75,7 @@
     any        language          same       (switches the language; timer idle where it runs)
     any        an answer         same       the sheet's, where it is still waited for
     any other  pressed low       same       (the screen is somebody else's)
+    any other  coded, code found  same      (its visitor has gone, or has a ticket)
     any other  identified        same       (a card read while a ticket is out is nobody's)
     any other  timed out         same       (it ran out while what stops it was on its way)
 
@@ -69,6 +89,8 @@ from dataclasses import replace
 
 from kiosk import feedback
 from kiosk.attract import following, quiet
+from kiosk.code_taps import READS, coded, found
+from kiosk.codes import Coded, CodeFound, LookUp, SetAside
 from kiosk.feedback import HelpSaid, NotRegistered, ReceiptSaid, Registered
 from kiosk.taps import MACHINE_NOTICE, SERVICE_PREFIX, tapped
 from kiosk.visit import (
@@ -108,6 +130,8 @@ __all__ = [
     "MACHINE_NOTICE",
     "SERVICE_PREFIX",
     "Acknowledge",
+    "CodeFound",
+    "Coded",
     "Declined",
     "Effect",
     "Event",
@@ -116,6 +140,7 @@ __all__ = [
     "ImpossibleStep",
     "Issue",
     "Issued",
+    "LookUp",
     "Phase",
     "PressedLow",
     "PrintFailed",
@@ -124,6 +149,7 @@ __all__ = [
     "Refused",
     "Reshown",
     "Resumed",
+    "SetAside",
     "StartTimer",
     "StopTimer",
     "Tapped",
@@ -155,7 +181,11 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
     if isinstance(event, Tapped):
         return tapped(visit, event)
     match visit.phase, event:
-        case ((Phase.HOME | Phase.ACCESS | Phase.TRIAGE), Identified(segment)):
+        case _, Coded():
+            return coded(visit, event)
+        case _, CodeFound():
+            return found(visit, event)
+        case phase, Identified(segment) if phase in READS:
             return replace(visit, segment=segment), (StartTimer(Timer.IDLE),)
         case Phase.ATTRACT, Identified(segment):
             return replace(fresh(visit), segment=segment), (StartTimer(Timer.IDLE),)

@@ -7,6 +7,7 @@ import structlog
 
 from kiosk import flow
 from kiosk.business_day import move_forward
+from kiosk.codes import NO_CLAIM, Claim
 from kiosk.config import KioskConfig, ServiceConfig
 from kiosk.numbering import LAST_IN_BAND, NumbersExhausted, display, next_number
 from kiosk.paper import State
@@ -66,6 +67,7 @@ class Issuer:
         segment: str,
         language: str,
         granted: Granted | None = None,
+        claim: Claim = NO_CLAIM,
     ) -> flow.Event:
         """Issued, Declined or Refused. An empty ``segment`` is the service's usual one. A
         ``granted`` number is used if it is of today and above the last one of its band.
@@ -90,6 +92,10 @@ class Issuer:
                     business_date=today,
                     band=band,
                     request=request,
+                    code=claim.token,
+                    appointment_ms=claim.appointment_ms,
+                    wanted_counter=claim.counter,
+                    hold_ms=claim.hold_ms,
                 )
                 event = transaction.append("ticket.issued", data, sub="self", request=request)
                 transaction.keep_paper(event.id, State.JOURNALLED.value, 0)

@@ -6,14 +6,18 @@ from datetime import datetime
 
 from kiosk import tree
 from kiosk.attract import attract_view
-from kiosk.closing import DAYS_EN, MONTHS_EN, closed_because, closed_view
+from kiosk.closing import closed_because, closed_view
+from kiosk.code_views import code_said_view, code_view
 from kiosk.config import KioskConfig, ServiceConfig
+from kiosk.dates import date_words
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.offering import service_of
 from kiosk.sheets import Known, sheet_view
 from kiosk.view import (
     AccessView,
     ClosedView,
+    CodeSaidView,
+    CodeView,
     Document,
     Header,
     HomeView,
@@ -36,7 +40,6 @@ CAUSES_IN_WORDS = frozenset({"paper_out"})
 """Causes of a missing slip for which the catalogue has words of their own."""
 SIMPLE_SERVICES = 2
 NOTHING_KNOWN = Known()
-WEEKDAYS_ZH = "一二三四五六日"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +62,7 @@ def header(config: KioskConfig, now: datetime) -> Header:
     """Branch, date and clock of the header band."""
     return Header(
         branch=Words(zh_CN=config.branch.zh, en=config.branch.en),
-        date=Words(
-            zh_CN=f"{now.month}月{now.day}日 星期{WEEKDAYS_ZH[now.weekday()]}",
-            en=f"{DAYS_EN[now.weekday()]} {now.day} {MONTHS_EN[now.month - 1]}",
-        ),
+        date=date_words(now),
         clock=f"{now:%H:%M}",
     )
 
@@ -197,7 +197,10 @@ def present(
             known=known,
             clock_known=clock_known,
         )
-        assert isinstance(behind, HomeView | AccessView | TriageView | SheetView | ClosedView)
+        assert isinstance(
+            behind,
+            HomeView | AccessView | TriageView | SheetView | ClosedView | CodeView | CodeSaidView,
+        )
         whole_s = visit.whole_s
         return IdleView(visit.language, top, behind, visit.left_s, whole_s, visit.modes)
     if visit.phase is Phase.FEEDBACK and visit.talk is not None:
@@ -213,6 +216,12 @@ def present(
         if visit.phase is Phase.TRIAGE:
             index = next(n for n, s in enumerate(config.services) if s.letter == visit.service)
             return triage(config.services[index], tiles[index], visit, top, has_person=has_person)
+        if visit.phase in (Phase.CODE, Phase.LOOKING):
+            return code_view(visit, top, reader=config.card_reader is not None, person=has_person)
+        if visit.phase is Phase.CODE_SAID and visit.said is not None:
+            of = next((s for s in config.services if s.letter == visit.said.service), None)
+            name = names(of) if of else Words(en="")
+            return code_said_view(visit, visit.said, top, name, person=has_person)
         if visit.phase is Phase.ACCESS:
             sample = next((tile for tile in tiles if not tile.priority), tiles[0])
             return AccessView(visit.language, top, visit.chosen, sample, has_person, visit.modes)

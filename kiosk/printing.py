@@ -32,6 +32,7 @@ from kiosk.presenter import OnPaper, names, reference, ticket_page
 from kiosk.slip import build_slip, build_test_slip
 from kiosk.view import LANGUAGES
 from sync.clock import Clock
+from sync.codes import ticket_code
 from sync.crashpoint import reach
 from sync.errors import JournalFull
 from sync.journal import Journal
@@ -57,6 +58,7 @@ class SlipPrinter:
         self._printer = printer
         self._branch = offering.config.branch
         self._offering = offering
+        self._check_in = offering.config.check_in
 
     @property
     def health(self) -> Health:
@@ -115,6 +117,7 @@ class SlipPrinter:
                 complaints_phone=branch.complaints_phone,
                 language=language if language in LANGUAGES else "en",  # a slip has its own words
                 copy=copy,
+                code=ticket_code(ticket.id) if self._check_in else "",
             )
         except (ValueError, KeyError) as error:
             return _unprintable(ticket.number, error)

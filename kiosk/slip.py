@@ -23,6 +23,7 @@ class _Words:
     cover: str
     issued: str
     reference: str
+    code: str
     scan: str
     order: str
     missed: str
@@ -42,6 +43,7 @@ _WORDS = {
         cover="10 次里有 8 次，在这个时间内叫到。",
         issued="取号时间",
         reference="凭证",
+        code="查询码",
         scan="扫码看排队进度、提意见",
         order="号码可能不按顺序叫，请留意大屏和广播。",
         missed="过号了？30 分钟内回来，位置还在。",
@@ -59,6 +61,7 @@ _WORDS = {
         cover="8 times out of 10, called within this time.",
         issued="Issued",
         reference="Reference",
+        code="Code at the kiosk",
         scan="Scan to follow your place or send feedback",
         order="Numbers may be called out of order.",
         missed="Missed your call? Come back within 30 min.",
@@ -83,6 +86,7 @@ def build_slip(
     cover_holds: bool = False,
     missed_returns: bool = False,
     copy: bool = False,
+    code: str = "",
 ) -> Slip:
     """The slip of one ticket, in ``language`` (zh_CN or en). Raises ValueError for another.
 
@@ -91,7 +95,8 @@ def build_slip(
     whole address behind the QR code, None prints none. An empty ``complaints_phone`` prints no
     such line. ``cover_holds`` says that the interval was measured to hold 8 times out of 10,
     ``missed_returns`` that the branch calls a missed ticket again: neither is promised unless
-    true. ``copy`` says that another slip of this number may be out: staff who see two know why.
+    true. ``code`` is what to type at a kiosk to see how the wait goes, "" prints none. ``copy``
+    says that another slip of this number may be out: staff who see two know why.
     """
     words = _WORDS.get(language)
     if words is None:
@@ -106,6 +111,7 @@ def build_slip(
         Rule(),
         Pair(words.issued, issued_at_text),
         Pair(words.reference, reference),
+        *([Pair(words.code, f"{code[:3]} {code[3:]}")] if code else []),
     ]
     if public_url:
         items += [Qr(public_url, QR_MODULE_DOTS), Text(words.scan, align=Align.CENTRE)]

@@ -3,12 +3,15 @@
 from dataclasses import replace
 
 from kiosk import feedback
+from kiosk.code_taps import asked_for_code, tapped_code, tapped_code_said
+from kiosk.codes import NO_CLAIM
 from kiosk.feedback import Sheet
 from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_ACKNOWLEDGE,
     CONTROL_ANYWHERE,
     CONTROL_BACK,
+    CONTROL_CHECK_IN,
     CONTROL_CONTRAST,
     CONTROL_COUNTER,
     CONTROL_DONE,
@@ -82,6 +85,12 @@ def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
             after = replace(visit, phase=Phase.TRIAGE, service=service, notice="")
             return after, (StartTimer(Timer.IDLE),)
         return _asked(visit, service, event.touch)
+    if visit.phase is Phase.HOME and control == CONTROL_CHECK_IN:
+        return asked_for_code(visit)
+    if visit.phase in (Phase.CODE, Phase.LOOKING):
+        return tapped_code(visit, event)
+    if visit.phase is Phase.CODE_SAID:
+        return tapped_code_said(visit, event)
     if visit.phase is Phase.HOME:
         return _tapped_athome(visit, control)
     if visit.phase is Phase.ACCESS:
@@ -100,14 +109,13 @@ def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
 
 
 def _asked(visit: Visit, service: str, touch: str) -> tuple[Visit, tuple[Effect, ...]]:
-    return (
-        replace(visit, phase=Phase.ISSUING, request=touch, service="", notice=""),
-        (StopTimer(), Issue(service, touch, visit.segment)),
-    )
+    request = visit.claim_request or touch
+    after = replace(visit, phase=Phase.ISSUING, request=request, service="", notice="")
+    return after, (StopTimer(), Issue(service, request, visit.segment, visit.claim))
 
 
 def _tapped_athome(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:
-    visit = replace(visit, notice="")
+    visit = replace(visit, notice="" if visit.claim == NO_CLAIM else visit.notice)
     if control == CONTROL_BACK and visit.path:
         return replace(visit, path=visit.path[:-1]), (StartTimer(Timer.IDLE),)
     after = {

@@ -24,6 +24,8 @@ class Screen(StrEnum):
     ACCESS = "access"
     TRIAGE = "triage"
     CLOSED = "closed"
+    CODE = "code"
+    CODE_SAID = "code_said"
     IDLE = "idle"
     TICKET = "ticket"
     NO_SLIP = "no_slip"
@@ -287,7 +289,7 @@ class IdleView:
 
     language: str
     header: Header
-    behind: HomeView | AccessView | TriageView | SheetView | ClosedView
+    behind: "HomeView | AccessView | TriageView | SheetView | ClosedView | CodeView | CodeSaidView"
     left_s: int
     whole_s: int
     modes: Modes = PLAIN
@@ -324,6 +326,43 @@ class TechnicianView:
     screen: Screen = Screen.TECHNICIAN
 
 
+@dataclass(frozen=True, slots=True)
+class CodeView:
+    """The pad for six digits; ``asking``: they are complete and the branch is asked."""
+
+    language: str
+    header: Header
+    digits: str
+    asking: bool = False
+    reader: bool = False  # a code may also be held to a reader
+    person: bool = True
+    modes: Modes = PLAIN
+    screen: Screen = Screen.CODE
+
+
+@dataclass(frozen=True, slots=True)
+class CodeSaidView:
+    """What is known of a code. ``state`` and the values are those of CodeSaid (kiosk/codes.py);
+    ``choices`` are the control ids that are offered, the first one is the primary one.
+    """
+
+    language: str
+    header: Header
+    state: str
+    choices: tuple[str, ...]
+    service_name: dict[str, str]
+    number: str = ""
+    clock: str = ""
+    day: dict[str, str] = field(default_factory=Words)
+    counter: int = 0
+    waited_min: int = 0
+    limit_min: int = 0
+    span: str = ""  # what was forecast, "10–20", "" where nothing was
+    later_min: int = 0
+    modes: Modes = PLAIN
+    screen: Screen = Screen.CODE_SAID
+
+
 View = (
     HomeView
     | AccessView
@@ -331,6 +370,8 @@ View = (
     | SheetView
     | ClosedView
     | AttractView
+    | CodeView
+    | CodeSaidView
     | IdleView
     | TicketView
     | NoSlipView
@@ -357,6 +398,11 @@ CONTROL_EXIT = "exit"
 CONTROL_BACK = "back"
 CONTROL_COUNTER = "counter"
 CONTROL_MACHINE = "machine"
+CONTROL_CHECK_IN = "check_in"
+DIGIT_PREFIX = "digit."
+CONTROL_ERASE = "erase"
+CONTROL_AGAIN = "again"
+CONTROL_LATER = "later"
 CONTROL_STAY = "stay"
 CONTROL_FINISH = "finish"
 CONTROL_TECHNICIAN = "technician"

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from kiosk import feedback
+from kiosk.codes import NO_CLAIM, Claim, Coded, CodeFound, CodeSaid, LookUp, SetAside
 from kiosk.view import LANGUAGES, PLAIN, Modes
 
 WARNING_S, WARNING_SIMPLE_S = 20, 60
@@ -18,6 +19,9 @@ class Phase(Enum):
     ACCESS = "access"
     TRIAGE = "triage"
     FEEDBACK = "feedback"
+    CODE = "code"
+    LOOKING = "looking"
+    CODE_SAID = "code_said"
     WARNING = "warning"
     ISSUING = "issuing"
     PRINTING = "printing"
@@ -40,7 +44,14 @@ class Timer(Enum):
     SLIDE = "slide"
 
 
-CHOOSING = (Phase.HOME, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK)
+CHOOSING = (
+    Phase.HOME,
+    Phase.ACCESS,
+    Phase.TRIAGE,
+    Phase.CODE,
+    Phase.CODE_SAID,
+    Phase.FEEDBACK,
+)
 """Where nobody who stands there has been asked for anything yet: the warning may come up."""
 
 
@@ -64,6 +75,8 @@ class Visit:
     letters of services that open others, ``path`` those that are open, the outermost first.
     ``slides`` is how many pictures there are to show while nobody is there, ``slide`` which one.
     ``guided``: by keys and speech.
+    ``code`` is what was typed of a code, ``said`` what is known of it, ``tries`` how many of them
+    nobody knew; ``claim`` goes with the next ticket, under ``claim_request``.
     """
 
     phase: Phase
@@ -90,6 +103,11 @@ class Visit:
     slides: int = 0
     slide: int = 0
     guided: bool = False
+    code: str = ""
+    said: CodeSaid | None = None
+    tries: int = 0
+    claim: Claim = NO_CLAIM
+    claim_request: str = ""
 
     @property
     def unhurried(self) -> bool:
@@ -216,6 +234,8 @@ Event = (
     | TimedOut
     | PressedLow
     | feedback.Answer
+    | Coded
+    | CodeFound
 )
 
 # --- effects -------------------------------------------------------------------------------
@@ -223,11 +243,14 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """Issue a ticket for ``service``; the same ``request`` gives the same ticket."""
+    """Issue a ticket for ``service``; the same ``request`` gives the same ticket. ``claim`` is
+    what it carries of a code.
+    """
 
     service: str
     request: str
     segment: str = ""
+    claim: Claim = NO_CLAIM
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +279,9 @@ class StopTimer:
     """Stop whatever timer runs."""
 
 
-Effect = Issue | PrintSlip | Acknowledge | StartTimer | StopTimer | feedback.Effect
+Effect = (
+    Issue | PrintSlip | Acknowledge | StartTimer | StopTimer | LookUp | SetAside | feedback.Effect
+)
 
 
 def first_visit(

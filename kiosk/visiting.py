@@ -11,6 +11,8 @@ from kiosk.asking import Asker
 from kiosk.attract import slides
 from kiosk.catalogue import available
 from kiosk.clock_watch import ClockWatch
+from kiosk.code_desk import CodeDesk
+from kiosk.codes import Claim, CodeSaid
 from kiosk.feedback import LowPress
 from kiosk.feedback_desk import FeedbackDesk
 from kiosk.issuing import Granted, Issuer
@@ -47,6 +49,7 @@ class VisitRunner:
         ledger: Ledger,
         issuer: Issuer,
         asker: Asker,
+        codes: CodeDesk,
         papers: PaperKeeper,
         printer: SlipPrinter,
         outbox: Outbox,
@@ -64,6 +67,7 @@ class VisitRunner:
         self._ledger = ledger
         self._issuer = issuer
         self._asker = asker
+        self._codes = codes
         self._papers = papers
         self._printer = printer
         self._outbox = outbox
@@ -102,11 +106,17 @@ class VisitRunner:
             self.visit, effects = flow.step(self.visit, waiting.popleft())
             for effect in effects:
                 match effect:
-                    case flow.Issue(service, request, segment):
+                    case flow.Issue(service, request, segment, claim):
                         if self.server_numbers:
-                            self._spawn(self._ask_and_issue(service, request, segment), "issue")
+                            self._spawn(
+                                self._ask_and_issue(service, request, segment, claim), "issue"
+                            )
                         else:
-                            waiting.append(self._issue(service, request, segment))
+                            waiting.append(self._issue(service, request, segment, claim))
+                    case flow.LookUp(code):
+                        self._spawn(self._found(self._codes.look_up(code)), "code")
+                    case flow.SetAside(code, key):
+                        self._spawn(self._found(self._codes.set_aside(code, key)), "code")
                     case flow.PrintSlip(ticket):
                         assert self.on_paper is not None
                         self._spawn(self._print(ticket, self.on_paper), "print")
@@ -182,23 +192,31 @@ class VisitRunner:
 
     # --- tickets ----------------------------------------------------------------------------
 
-    async def _ask_and_issue(self, letter: str, request: str, segment: str) -> None:
+    async def _found(self, looking: Awaitable[CodeSaid]) -> None:
+        self.dispatch(flow.CodeFound(await looking))
+
+    async def _ask_and_issue(self, letter: str, request: str, segment: str, claim: Claim) -> None:
         """Issue with the server's number, if it comes in time, else with one of our own."""
         date = self._issuer.business_date
         number = await self._asker.number(date, letter, request)
         granted = Granted(date, number) if number else None
-        event = self._issue(letter, request, segment, granted)
+        event = self._issue(letter, request, segment, claim, granted)
         if number and isinstance(event, flow.Issued):
             self._asker.used(date, letter)
         self.dispatch(event)
 
     def _issue(
-        self, letter: str, request: str, segment: str, granted: Granted | None = None
+        self,
+        letter: str,
+        request: str,
+        segment: str,
+        claim: Claim,
+        granted: Granted | None = None,
     ) -> flow.Event:
         if not self._ledger.pay():  # a slip's fate before the next ticket
             return flow.Refused("storage_full")
         self._clock_watch.look()
-        event = self._issuer.issue(letter, request, segment, self.visit.language, granted)
+        event = self._issuer.issue(letter, request, segment, self.visit.language, granted, claim)
         if isinstance(event, flow.Issued):
             reach("kiosk.issued")
             self._outbox.appended()

@@ -269,6 +269,10 @@ class Journal:
         """Every event of one ticket, in order."""
         return self._events("sub = ?", sub)
 
+    def of_request(self, request: str) -> Event | None:
+        """The event that was appended for this request id, if any."""
+        return next(iter(self._events("request = ?", request)), None)
+
     def ids(self) -> set[str]:
         """Every event id in the file: for tests and inspections."""
         return {row[0] for row in self._db.execute("SELECT id FROM event")}

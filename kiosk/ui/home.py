@@ -22,6 +22,7 @@ from kiosk.ui.waits import NOBODY, WaitWords, wait_words
 from kiosk.view import (
     CONTROL_ACCESS,
     CONTROL_BACK,
+    CONTROL_CHECK_IN,
     CONTROL_FEEDBACK,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
@@ -95,10 +96,13 @@ class HomePage(Page):
 
     def __init__(self, kit: Kit, *, band: bool) -> None:
         super().__init__(kit)
-        self._band = band
+        checks_in = CONTROL_CHECK_IN in kit.served
+        # With check-in the small kiosk has no room for a band: its word is the header's then.
+        self._band = band and (self.large or not checks_in)
         self._header = HeaderBand(self)
-        if band:
+        if self._band:
             self._add_band()
+        self._check_in = self._add_check_in() if checks_in else None
         # Places of their own, so that keys reach services and person before the row below.
         self._services, self._persons = Widget(size=(0, 0)), Widget(size=(0, 0))
         self.add_widget(self._services)
@@ -106,10 +110,22 @@ class HomePage(Page):
         self._tiles = [ServiceButton(kit, box) for box in self._tile_boxes()]
         self._person = PersonButton(kit, self._person_box())
         if self.large:
-            title = Style(80 if band else 88, True)
-            self._title = self.add_text(title, MARGIN, 430 if band else 302, WIDTH)
-            self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375, WIDTH)
+            title, up = Style(80 if band else 88, True), 0 if self._check_in is None else 40
+            self._title = self.add_text(title, MARGIN, (430 if band else 302) - up, WIDTH)
+            self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375 - up, WIDTH)
         self._bottom = [self._bottom_button(*place) for place in self._bottom_places()]
+
+    def _add_check_in(self) -> PushButton:
+        if self.large:
+            box: Box = (MARGIN, 428, WIDTH, 100) if self._band else (MARGIN, 362, WIDTH, 100)
+        else:
+            box = (MARGIN_SMALL, 122, WIDTH_SMALL, 118)
+        px, icon_px = (48, 56) if self.large else (62, 64)
+        return self.add_control(
+            PushButton(
+                self.kit, CONTROL_CHECK_IN, box, SECONDARY, px=px, icon="clock", icon_px=icon_px
+            )
+        )
 
     def _add_band(self) -> None:
         kit = self.kit
@@ -130,8 +146,12 @@ class HomePage(Page):
     def _tile_boxes(self) -> list[Box]:
         if self.large:
             top, step, height = (474, 240, 216) if self._band else (424, 252, 228)
+            if self._check_in is not None:
+                top, step, height = (550, 224, 204) if self._band else (484, 238, 218)
             return [(MARGIN, top + step * n, WIDTH, height) for n in range(MOST_SERVICES)]
         top, step, height = (204, 206, 190) if self._band else (136, 236, 216)
+        if self._check_in is not None:
+            top, step, height = (256, 172, 156)
         return [
             (MARGIN_SMALL + 616 * column, top + step * row, 600, height)
             for row in range(2)
@@ -178,7 +198,11 @@ class HomePage(Page):
         services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
         title = question(self, view)
-        self._header.write(view.header, view.language, title)
+        told = view.notice or ("" if view.online else "offline.title")
+        aside = self.say(told) if told and not self._band else title
+        self._header.write(view.header, view.language, aside)
+        if self._check_in is not None:
+            self._check_in.write(self.say("check_in"))
         if self.large:
             self._title.write(title)
             grouped = any(tile.group for tile in services)

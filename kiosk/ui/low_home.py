@@ -13,6 +13,7 @@ from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_STUB, RULE, STUB
 from kiosk.ui.waits import wait_words
 from kiosk.view import (
     CONTROL_BACK,
+    CONTROL_CHECK_IN,
     CONTROL_EXIT,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
@@ -22,12 +23,18 @@ from kiosk.view import (
 
 GAP_SMALL = 16
 _KEYS = {
+    CONTROL_CHECK_IN: "check_in.short",
     CONTROL_LANGUAGE: "lang.name",
     CONTROL_EXIT: "low.exit",
     CONTROL_BACK: "back",
     CONTROL_HELP: "help",
 }
-_ICONS = {CONTROL_EXIT: "cross", CONTROL_BACK: "back", CONTROL_HELP: "bell"}
+_ICONS = {
+    CONTROL_EXIT: "cross",
+    CONTROL_BACK: "back",
+    CONTROL_HELP: "bell",
+    CONTROL_CHECK_IN: "clock",
+}
 
 
 class Row:
@@ -95,6 +102,7 @@ class LowHomePage(Page):
 
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
+        self._close = CONTROL_CHECK_IN in kit.served and not self.large  # three rows, not two
         self._header = HeaderBand(self)
         self._sign = Icon(kit, INK)
         self.add_widget(self._sign)
@@ -111,6 +119,8 @@ class LowHomePage(Page):
         self._persons = Widget(size=(0, 0))
         self.add_widget(self._persons)
         person: Box = (MARGIN, 1476, WIDTH, 208) if self.large else (MARGIN_SMALL, 600, 600, 168)
+        if self._close:
+            person = (MARGIN_SMALL, 541, WIDTH_SMALL, 118)
         self._person = PersonChoice(
             kit,
             person,
@@ -120,7 +130,8 @@ class LowHomePage(Page):
         )
         self._bottom = self._add_bottom()
         if not self.large and CONTROL_HELP in kit.served:
-            box: Box = (MARGIN_SMALL + 252 * MOST_SERVICES, 412, 208, 168)
+            _, top, _, height = self._boxes()[0]
+            box: Box = (MARGIN_SMALL + 252 * MOST_SERVICES, top, 208, height)
             self._bottom.append(self._help(box))
 
     def _help(self, box: Box) -> PushButton:
@@ -135,9 +146,9 @@ class LowHomePage(Page):
                 for row in range(2)
                 for column in range(2)
             ]
-        if CONTROL_HELP not in self.kit.served:
-            return [(MARGIN_SMALL + 308 * n, 412, 292, 168) for n in range(MOST_SERVICES)]
-        return [(MARGIN_SMALL + 252 * n, 412, 236, 168) for n in range(MOST_SERVICES)]
+        top, height = (408, 118) if self._close else (412, 168)
+        step, wide = (252, 236) if CONTROL_HELP in self.kit.served else (308, 292)
+        return [(MARGIN_SMALL + step * n, top, wide, height) for n in range(MOST_SERVICES)]
 
     def _tile(self, box: Box) -> ChoiceTile:
         if self.large:
@@ -146,7 +157,7 @@ class LowHomePage(Page):
 
     def _add_bottom(self) -> list[PushButton]:
         # "Listen" is on the sheet before, and goes on here: there is no room for it beside help.
-        wanted = [CONTROL_LANGUAGE, CONTROL_EXIT]
+        wanted = [CONTROL_CHECK_IN, CONTROL_LANGUAGE, CONTROL_EXIT]
         if self.large:
             wanted.append(CONTROL_HELP)  # the small one has it above, where there is room
         ids = [
@@ -157,6 +168,8 @@ class LowHomePage(Page):
             if self.large
             else (MARGIN_SMALL + 616, 600.0, 600, 168.0, GAP_SMALL)
         )
+        if self._close:
+            left, top, width, height = MARGIN_SMALL, 674.0, WIDTH_SMALL, 118.0
         each = (width - gap * (len(ids) - 1)) / len(ids)
         return [
             self.add_control(
@@ -166,7 +179,9 @@ class LowHomePage(Page):
                     (left + n * (each + gap), top, each, height),
                     SECONDARY,
                     px=56 if self.large else 60,
-                    icon=_ICONS.get(name, "") if len(ids) < (4 if self.large else 3) else "",
+                    icon=_ICONS.get(name, "")
+                    if len(ids) < (4 if self.large or self._close else 3)
+                    else "",
                     icon_px=52,
                     gap=20,
                 )

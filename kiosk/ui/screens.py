@@ -9,6 +9,8 @@ from kiosk.view import (
     AccessView,
     AttractView,
     ClosedView,
+    CodeSaidView,
+    CodeView,
     HomeView,
     IdleView,
     NoSlipView,
@@ -55,6 +57,18 @@ def _triage(kit: Kit) -> Page:
     from kiosk.ui.triage import TriagePage
 
     return TriagePage(kit)
+
+
+def _code(kit: Kit) -> Page:
+    from kiosk.ui.code import CodePage
+
+    return CodePage(kit)
+
+
+def _code_said(kit: Kit) -> Page:
+    from kiosk.ui.code_said import CodeSaidPage
+
+    return CodeSaidPage(kit)
 
 
 def _idle(kit: Kit) -> Page:
@@ -118,6 +132,8 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "access": _access,
     "triage": _triage,
     "sheet": _sheet,
+    "code": _code,
+    "code said": _code_said,
     "idle": _idle,
     "closed": _closed,
     "attract": _attract,
@@ -150,6 +166,10 @@ def page_name(view: View) -> str:
             return "closed"
         case AttractView():
             return "attract"
+        case CodeView():
+            return "code"
+        case CodeSaidView():
+            return "code said"
         case IdleView():
             return "idle"
         case HomeView():

@@ -26,6 +26,8 @@ from kiosk.view import ServiceTile
 
 STUB_WIDTH = 156
 STUB_WIDTH_SMALL = 116
+LOW_TILE = 160
+"""So high is a tile of the small kiosk that leaves room for a row above it."""
 
 
 class ServiceButton(Control):
@@ -148,8 +150,9 @@ class ServiceButton(Control):
         middle: float,
     ) -> None:
         self._name.write(tile.brief(language))
-        self._name.place(left, middle - 15, right - left - (48 if tile.group else 0))
-        baseline = middle + 73
+        above, below = (15, 73) if self.box[3] > LOW_TILE else (7, 60)
+        self._name.place(left, middle - above, right - left - (48 if tile.group else 0))
+        baseline = middle + below
         people = any(words.ahead)
         self._people.opacity = 1.0 if people else 0.0
         self._ahead.write("", words.ahead[1], "")

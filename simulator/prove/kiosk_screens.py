@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from kiosk.code_views import code_said_view, code_view
+from kiosk.codes import MOST_TRIES, CodeSaid
 from kiosk.feedback import LowPress, Receipt, Sheet, Talk, Told
 from kiosk.sheets import Known, Promise, sheet_view
 from kiosk.view import (
@@ -32,6 +34,7 @@ from kiosk.view import (
     Wait,
     Words,
 )
+from kiosk.visit import Phase, Visit
 from simulator.prove.kiosk_measure import Limits
 from sync.offer import MOST_LINE_WIDTH, MOST_LINES, MOST_TITLE_WIDTH
 
@@ -196,6 +199,7 @@ def gallery(language: str) -> dict[str, View]:
             tiles=(*(replace(tile, closed="closed.closed") for tile in TILES), PERSON),
         ),
         "home-machine": home(language, notice="choice.machine.go"),
+        "home-code": home(language, notice="code.choose"),
         "home-two": home(language, tiles=TILES[:2]),
         "home-hours": home(
             language,
@@ -316,6 +320,37 @@ def triage(language: str, modes: Modes = PLAIN, **changes: Any) -> TriageView:
     return TriageView(language, HEADER, TILES[1], **values)
 
 
+CODE_STATES = (
+    "on_time", "early", "late", "other_day", "used", "unknown", "offline", "unreached",
+    "waiting", "breached", "parked", "called", "over", "refused",
+)  # fmt: skip
+_WITH_NUMBER = ("used", "waiting", "breached", "parked", "called", "over", "refused")
+
+
+def codes(language: str, modes: Modes) -> dict[str, View]:
+    """The pad, and every word on a code."""
+    visit = Visit(Phase.CODE, language, language, person="P", modes=modes, code="482")
+    found: dict[str, View] = {
+        "code": code_view(visit, HEADER, reader=False, person=True),
+        "code-reader": code_view(replace(visit, code=""), HEADER, reader=True, person=False),
+        "code-asking": code_view(
+            replace(visit, code="482915", phase=Phase.LOOKING), HEADER, reader=True, person=True
+        ),
+    }
+    for state in CODE_STATES:
+        said = CodeSaid(
+            state, "482915", "A", "A1042" if state in _WITH_NUMBER else "", clock="10:30",
+            day="2026-11-30",
+            counter=13 if state in ("early", "called") else 0,
+            waited_min=131, limit_min=120, low_min=100, high_min=120,
+        )  # fmt: skip
+        found[f"code-{state}"] = code_said_view(visit, said, HEADER, CASH, person=True)
+    last = replace(visit, tries=MOST_TRIES)
+    unknown = CodeSaid("unknown", "482915")
+    found["code-unknown-last"] = code_said_view(last, unknown, HEADER, Words(en=""), person=True)
+    return found
+
+
 def idle(language: str, left_s: int, behind: HomeView | TriageView | None = None) -> IdleView:
     behind = behind or home(language)
     return IdleView(language, HEADER, behind, left_s, 20, behind.modes)
@@ -414,6 +449,7 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
         unknown = _unknown(TILES[1])
         shown["triage-machine"] = replace(triage(language, modes, documents=()), service=unknown)
     shown |= sheets(language, modes)
+    shown |= codes(language, modes)
     home_view = shown["home"]
     assert isinstance(home_view, HomeView)
     for left_s in (20, 1):

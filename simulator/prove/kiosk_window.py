@@ -18,7 +18,7 @@ from PIL import Image
 from kiosk.catalogue import FOLDER, Catalogue
 from kiosk.ui import tokens
 from kiosk.ui.window import KioskWindow
-from kiosk.view import CONTROL_LISTEN
+from kiosk.view import CONTROL_CHECK_IN, CONTROL_LISTEN
 from simulator.prove import kiosk_screens as screens
 from simulator.prove.kiosk_measure import marked, measure, measure_ring
 
@@ -120,8 +120,8 @@ async def main() -> None:
         pixel_pitch_mm=pitch_mm,
         catalogue=words,
         on_control=lambda control, touch: None,
-        served={CONTROL_LISTEN},
         palette={**tokens.DAY, **pale},
+        served={CONTROL_CHECK_IN, CONTROL_LISTEN},
     )
     if options.spoil == "target":
         shrink_a_button()

@@ -95,6 +95,7 @@ class Bench:
         pads: tuple[int, ...] = (),
         callers: tuple[int, ...] = (),
         with_branch: bool = False,
+        branch_config: BranchConfig = BRANCH,
         printer: TicketPrinter | None = None,
         bytes_per_s: float | None = None,
     ) -> None:
@@ -119,6 +120,7 @@ class Bench:
         self.wire: Callable[[ByteLink], ByteLink] = lambda near: near
         self.buses: dict[str, PadBus] = {}
         self.with_branch = with_branch
+        self.branch_config = branch_config
         self._given_printer = printer
         self._touches = itertools.count(1)
         self._chance = itertools.count(1)
@@ -162,10 +164,10 @@ class Bench:
             msgspec.structs.replace(
                 c, caller_node="kiosk-1" if c.number in self.caller_links else ""
             )
-            for c in BRANCH.counters
+            for c in self.branch_config.counters
         ]
         self.branch = BranchService(
-            msgspec.structs.replace(BRANCH, counters=counters),
+            msgspec.structs.replace(self.branch_config, counters=counters),
             store=self.store,
             transport=self.branch_transport,
             clock=self.clock(),

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from kiosk import view
+from kiosk.codes import Claim, CodeSaid
 from kiosk.feedback import (
     CallHelp,
     Complain,
@@ -19,6 +20,8 @@ from kiosk.feedback import (
 )
 from kiosk.flow import (
     Acknowledge,
+    Coded,
+    CodeFound,
     Declined,
     Effect,
     Event,
@@ -27,6 +30,7 @@ from kiosk.flow import (
     ImpossibleStep,
     Issue,
     Issued,
+    LookUp,
     Phase,
     PressedLow,
     Printed,
@@ -49,11 +53,16 @@ from kiosk.flow import (
 TICKET = Ticket("id-1", "A001", "A")
 OTHER = Ticket("id-2", "A002", "A")
 HOME = first_visit("zh_CN")
+CLAIM = Claim("abcdefghijklmnop", 1_795_424_400_000, 3, 600_000)
+ON_TIME = CodeSaid("on_time", "482915", "B", request="code-1", claim=CLAIM)
 VISITS = {
     Phase.HOME: HOME,
     Phase.ACCESS: Visit(Phase.ACCESS, "en", "zh_CN", person="P"),
     Phase.TRIAGE: Visit(Phase.TRIAGE, "en", "zh_CN", person="P", service="B"),
     Phase.FEEDBACK: Visit(Phase.FEEDBACK, "en", "zh_CN", talk=Talk(Sheet.MENU)),
+    Phase.CODE: Visit(Phase.CODE, "en", "zh_CN", person="P", code="48291"),
+    Phase.LOOKING: Visit(Phase.LOOKING, "en", "zh_CN", person="P", code="482915"),
+    Phase.CODE_SAID: Visit(Phase.CODE_SAID, "en", "zh_CN", person="P", said=ON_TIME),
     Phase.WARNING: Visit(Phase.WARNING, "en", "zh_CN", behind=Phase.ACCESS, left_s=20),
     Phase.ISSUING: Visit(Phase.ISSUING, "en", "zh_CN", "vip", "t1"),
     Phase.PRINTING: Visit(Phase.PRINTING, "en", "zh_CN", "vip", "t1", TICKET),
@@ -70,7 +79,8 @@ CONTROLS = (
     view.CONTROL_BACK, view.CONTROL_COUNTER, view.CONTROL_MACHINE, view.CONTROL_EXIT,
     view.CONTROL_STAY, view.CONTROL_FINISH, view.CONTROL_HELP, view.CONTROL_COMPLAINT,
     view.CONTROL_SUGGESTION, view.CONTROL_COMMITMENTS, view.CONTROL_SKIP, "why.fees",
-    "suggest.seats", "",
+    "suggest.seats", view.CONTROL_CHECK_IN, "digit.5", view.CONTROL_ERASE, view.CONTROL_AGAIN,
+    view.CONTROL_LATER, "",
 )  # fmt: skip
 TAPS = tuple(Tapped(control, "t2") for control in CONTROLS)
 IDLE = (StartTimer(Timer.IDLE),)
@@ -84,7 +94,7 @@ TIME_OUTS = tuple(TimedOut(timer) for timer in Timer)
 NEWS: tuple[Event, ...] = (
     Issued(TICKET), Declined("repeated"), Refused("storage_full"), Printed("id-1"),
     Printed("id-2"), PrintFailed("id-1", "cover_open"), PrintFailed("id-2", "cover_open"),
-    Reshown(OTHER, "en", "restart"), Resumed(OTHER, "en"),
+    Reshown(OTHER, "en", "restart"), Resumed(OTHER, "en"), Coded("482915"), CodeFound(ON_TIME),
 )  # fmt: skip
 
 # The table of the module's docstring: (phase, event) -> (next phase, effects).
@@ -153,6 +163,43 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     ),
     (Phase.NO_SLIP, Tapped("reprint", "t2")): (Phase.PRINTING, (PrintSlip(TICKET),)),
     (Phase.CLOSED, TimedOut(Timer.RETRY)): (Phase.HOME, (StopTimer(),)),
+    (Phase.HOME, Tapped("check_in", "t2")): (Phase.CODE, IDLE),
+    **{
+        (phase, Coded("482915")): (Phase.LOOKING, (StopTimer(), LookUp("482915")))
+        for phase in (
+            Phase.HOME,
+            Phase.ATTRACT,
+            Phase.ACCESS,
+            Phase.TRIAGE,
+            Phase.CODE,
+            Phase.CODE_SAID,
+        )
+    },
+    **{
+        (phase, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", "")))
+        for phase in (Phase.CODE, Phase.LOOKING, Phase.CODE_SAID)
+    },
+    **{
+        (phase, Tapped("back", "t2")): (Phase.HOME, IDLE)
+        for phase in (Phase.CODE, Phase.LOOKING, Phase.CODE_SAID)
+    },
+    (Phase.CODE, Tapped("digit.5", "t2")): (Phase.LOOKING, (StopTimer(), LookUp("482915"))),
+    (Phase.CODE, Tapped("erase", "t2")): (Phase.CODE, IDLE),
+    (Phase.LOOKING, CodeFound(ON_TIME)): (Phase.CODE_SAID, IDLE),
+    (Phase.CODE_SAID, Tapped("counter", "t2")): (
+        Phase.ISSUING,
+        (StopTimer(), Issue("B", "code-1", "appointment", CLAIM)),
+    ),
+    (Phase.CODE_SAID, Tapped("done", "t2")): (Phase.HOME, (StopTimer(),)),
+    **{
+        (phase, event): row
+        for phase in (Phase.CODE, Phase.CODE_SAID)
+        for event, row in (
+            (Identified("vip"), (phase, IDLE)),
+            (Tapped("language", "t2"), (phase, IDLE)),
+            (TimedOut(Timer.IDLE), (Phase.WARNING, (StartTimer(Timer.SECOND),))),
+        )
+    },
 }
 
 
@@ -169,13 +216,14 @@ def test_every_pair_is_what_the_table_says(phase: Phase, event: Event) -> None:
         assert (after.phase, effects) == expected
         deciding = (
             Phase.HOME, Phase.ATTRACT, Phase.ISSUING, Phase.ACCESS, Phase.TRIAGE, Phase.FEEDBACK,
+            Phase.CODE, Phase.LOOKING, Phase.CODE_SAID,
         )  # fmt: skip
         if after.phase is Phase.HOME and phase not in deciding:
             assert after == HOME
     elif phase is Phase.ATTRACT and isinstance(event, Tapped):
         after, effects = step(first_visit("zh_CN", slides=4), event)
         assert step(visit, event) == (after, effects or (StartTimer(Timer.QUIET),))
-    elif event in NEWS:
+    elif event in NEWS and not isinstance(event, Coded | CodeFound):
         with pytest.raises(ImpossibleStep, match=phase.name):
             step(visit, event)
     elif event == Tapped("language", "t2"):

@@ -5,6 +5,7 @@ import itertools
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from kiosk.codes import CodeSaid
 from kiosk.feedback import (
     CallHelp,
     Complain,
@@ -18,12 +19,15 @@ from kiosk.feedback import (
 )
 from kiosk.flow import (
     Acknowledge,
+    Coded,
+    CodeFound,
     Declined,
     Event,
     Guided,
     Identified,
     Issue,
     Issued,
+    LookUp,
     Phase,
     PressedLow,
     Printed,
@@ -32,6 +36,7 @@ from kiosk.flow import (
     Refused,
     Reshown,
     Resumed,
+    SetAside,
     StartTimer,
     StopTimer,
     Tapped,
@@ -41,7 +46,7 @@ from kiosk.flow import (
     first_visit,
     step,
 )
-from tests.unit.kiosk.test_flow import CONTROLS, GUIDED, PRESS
+from tests.unit.kiosk.test_flow import CLAIM, CONTROLS, GUIDED, PRESS
 
 WALKED = first_visit("zh_CN", "P", frozenset("B"), groups=frozenset("A"), slides=4)
 
@@ -57,6 +62,7 @@ class Walk(RuleBasedStateMachine):
         self.timer: Timer | None = None
         self.requests: list[str] = []
         self.prints: dict[str, int] = {}
+        self.looking: str | None = None
         self.touches = itertools.count(1)
         self.tickets = itertools.count(1)
         self.last_touch = "touch-0"
@@ -71,6 +77,8 @@ class Walk(RuleBasedStateMachine):
                     assert self.asked is None, "a second ticket asked for before the first answer"
                     self.asked = effect
                     self.requests.append(effect.request)
+                case LookUp(code) | SetAside(code):
+                    self.looking = code
                 case PrintSlip(ticket):
                     assert self.printing is None
                     assert ticket == self.visit.ticket
@@ -140,6 +148,20 @@ class Walk(RuleBasedStateMachine):
         }
         self.happen(answers[answer])
 
+    @rule()
+    def show_code(self) -> None:
+        self.happen(Coded("482915"))
+
+    @precondition(lambda self: self.looking is not None)
+    @rule(state=st.sampled_from(["on_time", "unknown", "offline", "breached", "used"]))
+    def look_up(self, state: str) -> None:
+        """The answer may come when its visitor has left the pad."""
+        code, self.looking = self.looking, None
+        assert code is not None
+        number = "" if state in ("on_time", "unknown", "offline") else "A042"
+        request = f"code-{next(self.touches)}"
+        self.happen(CodeFound(CodeSaid(state, code, "A", number, request, CLAIM)))
+
     @precondition(lambda self: self.printing is not None)
     @rule(printed=st.booleans())
     def printer_says(self, printed: bool) -> None:
@@ -179,7 +201,8 @@ class Walk(RuleBasedStateMachine):
 
     @invariant()
     def one_issue_a_request(self) -> None:
-        assert len(self.requests) == len(set(self.requests))
+        own = [name for name in self.requests if not name.startswith("code-")]
+        assert len(own) == len(set(own))
 
     @invariant()
     def a_ticket_in_hand_is_shown(self) -> None:
@@ -212,6 +235,8 @@ class Walk(RuleBasedStateMachine):
             Phase.CLOSED: {Timer.RETRY},
             Phase.ACCESS: {Timer.IDLE},
             Phase.TRIAGE: {Timer.IDLE},
+            Phase.CODE: {Timer.IDLE},
+            Phase.CODE_SAID: {Timer.IDLE},
             Phase.WARNING: {Timer.SECOND},
             Phase.ATTRACT: {Timer.SLIDE},
         }

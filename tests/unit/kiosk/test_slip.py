@@ -72,6 +72,12 @@ def test_a_qr_code_only_where_an_address_is_configured():
     assert [i.text for i in items if isinstance(i, Qr)] == ["https://q.example/t/7f3a9c21"]
 
 
+def test_the_code_for_the_kiosk_is_printed_where_it_is_asked_for():
+    assert "查询码 812 345" in words(code="812345")
+    assert "Code at the kiosk 812 345" in words(code="812345", language="en")
+    assert not any("查询码" in line for line in words())
+
+
 def test_no_complaints_phone_no_line():
     assert "投诉电话 400-000-0000" in words()
     assert not any("投诉电话" in line for line in words(complaints_phone=""))

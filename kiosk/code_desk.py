@@ -6,6 +6,7 @@ from datetime import datetime
 from kiosk.code_asking import CodeAsker
 from kiosk.codes import LATER_MIN, Claim, CodeSaid
 from kiosk.offering import Offering
+from kiosk.returns import KEPT_MS, Returns
 from sync.clock import Clock
 from sync.codes import RETURN_FIRST, SLIP_FIRST, AskCode, CodeAnswer, is_code, token_of
 from sync.journal import Journal
@@ -25,6 +26,7 @@ class CodeDesk:
         clock: Clock,
         business_date: Callable[[], str],
         local: Callable[[int], datetime],
+        returns: Returns,
     ) -> None:
         self._offering = offering
         self._journal = journal
@@ -32,6 +34,7 @@ class CodeDesk:
         self._clock = clock
         self._business_date = business_date
         self._local = local
+        self._returns = returns if offering.config.check_in else None
 
     @property
     def _letters(self) -> set[str]:
@@ -41,20 +44,40 @@ class CodeDesk:
         """What ``code`` is, within the asker's budget."""
         if not is_code(code):
             return CodeSaid("unknown", code)
+        if code[0] == RETURN_FIRST:
+            return self._back(code)
         token = token_of(code)
         request = f"code-{token}-{self._business_date()}"
         issued = self._journal.of_request(request)
         if isinstance(issued, TicketIssued):
-            service, number = issued.data.service, issued.data.number
-            return CodeSaid("used", code, service, number)
-        if code[0] == RETURN_FIRST:
-            return CodeSaid("unknown", code)
+            return CodeSaid("used", code, issued.data.service, issued.data.number)
         answer = await self._asker.ask(AskCode(key=self._clock.new_id(), code=token))
         if answer is None and code[0] == SLIP_FIRST:
             return CodeSaid("unreached", code)
         if answer is None:
             return CodeSaid("offline", code, request=request, claim=Claim(token))
         return self._said(code, answer, token, request)
+
+    def keep(self, service: str) -> CodeSaid:
+        """Keep the time of who tries the machine for ``service`` first."""
+        code = self._returns.keep(service) if self._returns else ""
+        if not code:
+            return CodeSaid("machine", "", service)
+        until = self._local(self._clock.wall_ms() + KEPT_MS)
+        return CodeSaid("return", "", service, code, clock=f"{until:%H:%M}")
+
+    def _back(self, code: str) -> CodeSaid:
+        """Who comes back from the machine has the ticket by this alone."""
+        found = self._returns.find(code) if self._returns else None
+        if found is None:
+            return CodeSaid("unknown", code)
+        kept, waited_ms = found
+        request = f"return-{code}-{kept.mono_ms}-{kept.boot}"
+        issued = self._journal.of_request(request)
+        if isinstance(issued, TicketIssued):
+            return CodeSaid("used", code, issued.data.service, issued.data.number)
+        claim = Claim(waited_ms=waited_ms)
+        return CodeSaid("back", code, kept.service, request=request, claim=claim)
 
     async def set_aside(self, code: str, key: str) -> CodeSaid:
         """Have the ticket of this slip called later, once for ``key``."""

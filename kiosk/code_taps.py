@@ -54,6 +54,10 @@ def found(visit: Visit, event: CodeFound) -> Step:
     said = event.said
     if visit.phase is not Phase.LOOKING or said.code != visit.code:
         return visit, ()  # an earlier one's, that was left
+    if said.state == "back":
+        issuing = replace(visit, phase=Phase.ISSUING, request=said.request, code="")
+        ask = Issue(said.service, said.request, visit.segment, said.claim)
+        return issuing, (StopTimer(), ask)
     tries = visit.tries + (not said.is_known)
     return replace(visit, phase=Phase.CODE_SAID, said=said, code="", tries=tries), IDLE
 

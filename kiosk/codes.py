@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 TAKES = frozenset({"on_time", "early", "late"})
 """States of an appointment that may become a ticket here and now."""
+GONE = frozenset({"return", "machine"})
+"""States after which the visitor goes to the machine: the code is not left on the screen."""
 MOST_TRIES = 3
 """So many codes that nobody knows; then a person can help more than another try."""
 LATER_MIN = 15
@@ -13,13 +15,15 @@ LATER_MIN = 15
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What a ticket carries of a code: its ``token``, the slot (Unix ms, 0: none known), and the
-    counter that expects the visitor for ``hold_ms``.
+    counter that expects the visitor for ``hold_ms``. ``waited_ms``: the visitor was here so long
+    before, and tried the machine.
     """
 
     token: str = ""
     appointment_ms: int = 0
     counter: int = 0
     hold_ms: int = 0
+    waited_ms: int = 0
 
 
 NO_CLAIM = Claim()
@@ -28,9 +32,10 @@ NO_CLAIM = Claim()
 @dataclass(frozen=True, slots=True)
 class CodeSaid:
     """What is known of a code. ``state`` is the branch's (:class:`sync.codes.CodeAnswer`), or
-    offline (an appointment's code, nobody to ask) or unreached (a slip's). ``request`` is the
-    request id of its ticket: one code, one ticket. ``clock`` and ``day`` (ISO) are the
-    appointment's.
+    offline (an appointment's code, nobody to ask), unreached (a slip's), back (of who tried the
+    machine), return (``number`` is the code to come back with until ``clock``) or machine (there
+    is none). ``request`` is the request id of its ticket: one code, one ticket. ``clock`` and
+    ``day`` (ISO) are the appointment's.
     """
 
     state: str
@@ -83,3 +88,10 @@ class SetAside:
 
     code: str
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeepArrival:
+    """The visitor tries the machine for ``service`` first: keep the time."""
+
+    service: str

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime, tzinfo
 from functools import partial
 from pathlib import Path
+from secrets import randbelow
 
 import structlog
 
@@ -47,6 +48,7 @@ from kiosk.pad_updates import PadUpdates
 from kiosk.presenter import header, lets_nobody_join, present
 from kiosk.presses import PressKeeper
 from kiosk.printing import PaperKeeper, SlipPrinter
+from kiosk.returns import Returns
 from kiosk.sheets import Known
 from kiosk.technician_menu import TechnicianMenu
 from kiosk.view import CONTROL_REPRINT, View, Wait
@@ -154,6 +156,7 @@ class KioskController:
                 clock,
                 lambda: self._issuer.business_date,
                 self._local,
+                Returns(Path(config.data_dir), clock, randbelow),
             ),
             papers=self._papers,
             printer=self._printer,

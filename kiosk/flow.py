@@ -22,7 +22,7 @@
     ACCESS     tapped person     ISSUING    Issue(the person's service, request)
     ACCESS     timed out idle    WARNING    timer second
     TRIAGE     tapped counter    ISSUING    Issue(service, request)
-    TRIAGE     tapped machine    HOME       timer idle; says where to go, the visit is over
+    TRIAGE     tapped machine    LOOKING    KeepArrival; the answer says where to go
     TRIAGE     tapped back       HOME       timer idle
     TRIAGE     tapped person     ISSUING    Issue(the person's service, request)
     TRIAGE     timed out idle    WARNING    timer second
@@ -44,6 +44,8 @@
     LOOKING    tapped back       HOME       timer idle; what is found out is nobody's then
     LOOKING    tapped person     ISSUING    Issue(the person's service, request)
     LOOKING    code found        CODE_SAID  timer idle
+    LOOKING    code found        ISSUING    Issue(its service, the code's own request, claim); of
+                                            who comes back from the machine
     CODE_SAID  tapped counter    ISSUING    Issue(its service, the code's own request, claim)
     CODE_SAID  tapped counter    HOME       timer idle; nobody could be asked: the claim goes with
                                             the next ticket
@@ -52,7 +54,8 @@
     CODE_SAID  tapped back       HOME       timer idle
     CODE_SAID  tapped done       HOME       all forgotten
     CODE_SAID  tapped person     ISSUING    Issue(the person's service, request)
-    CODE, CODE_SAID  timed out idle  WARNING    timer second
+    CODE, CODE_SAID  timed out idle  WARNING    timer second; HOME, all forgotten, for who went to
+                                            the machine
     undecided  coded             LOOKING    LookUp; a code at the reader, as long as nothing is out
     WARNING    timed out second  WARNING    timer second; after the last one HOME, all forgotten
     WARNING    tapped stay       as before  timer idle, as often as the visitor likes
@@ -90,9 +93,9 @@ from dataclasses import replace
 from kiosk import feedback
 from kiosk.attract import following, quiet
 from kiosk.code_taps import READS, coded, found
-from kiosk.codes import Coded, CodeFound, LookUp, SetAside
+from kiosk.codes import GONE, Coded, CodeFound, KeepArrival, LookUp, SetAside
 from kiosk.feedback import HelpSaid, NotRegistered, ReceiptSaid, Registered
-from kiosk.taps import MACHINE_NOTICE, SERVICE_PREFIX, tapped
+from kiosk.taps import SERVICE_PREFIX, tapped
 from kiosk.visit import (
     CHOOSING,
     Acknowledge,
@@ -127,7 +130,6 @@ from kiosk.visit import (
 )
 
 __all__ = [
-    "MACHINE_NOTICE",
     "SERVICE_PREFIX",
     "Acknowledge",
     "CodeFound",
@@ -140,6 +142,7 @@ __all__ = [
     "ImpossibleStep",
     "Issue",
     "Issued",
+    "KeepArrival",
     "LookUp",
     "Phase",
     "PressedLow",
@@ -232,6 +235,8 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
         case _, TimedOut(Timer.IDLE) if visit.phase in CHOOSING:
             if replace(visit, notice="") == fresh(visit):
                 return fresh(visit), (StartTimer(Timer.QUIET),) if visit.slides else ()
+            if visit.said is not None and visit.said.state in GONE:
+                return home(visit)
             visit = replace(visit, behind=visit.phase, phase=Phase.WARNING, left_s=visit.whole_s)
             return visit, (StartTimer(Timer.SECOND),)
         case Phase.WARNING, TimedOut(Timer.SECOND):

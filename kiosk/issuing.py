@@ -96,6 +96,7 @@ class Issuer:
                     appointment_ms=claim.appointment_ms,
                     wanted_counter=claim.counter,
                     hold_ms=claim.hold_ms,
+                    waited_ms=claim.waited_ms,
                 )
                 event = transaction.append("ticket.issued", data, sub="self", request=request)
                 transaction.keep_paper(event.id, State.JOURNALLED.value, 0)

@@ -10,6 +10,7 @@ import structlog
 
 from hal.api import Health, HealthState, Paper, PrintResult, Slip, TicketPrinter
 from hal.errors import HalError
+from kiosk.codes import CodeSaid
 from kiosk.flow import Ticket
 from kiosk.ledger import Ledger
 from kiosk.offering import Offering
@@ -29,6 +30,7 @@ from kiosk.paper import (
     step,
 )
 from kiosk.presenter import OnPaper, names, reference, ticket_page
+from kiosk.return_slip import build_return_slip
 from kiosk.slip import build_slip, build_test_slip
 from kiosk.view import LANGUAGES
 from sync.clock import Clock
@@ -59,6 +61,7 @@ class SlipPrinter:
         self._branch = offering.config.branch
         self._offering = offering
         self._check_in = offering.config.check_in
+        self._reader = offering.config.card_reader is not None
 
     @property
     def health(self) -> Health:
@@ -147,6 +150,24 @@ class SlipPrinter:
         except Exception:
             log.exception("printer.failed", number=number)
             return PrintResult(Paper.UNKNOWN, "error")
+
+    async def print_return(self, said: CodeSaid, language: str) -> None:
+        """Print when to be back from the machine; where that fails, the screen has said it."""
+        branch = self._branch
+        try:
+            slip = build_return_slip(
+                branch_name=branch.zh if language == "zh_CN" else branch.en,
+                service_name=names(self._offering.service(said.service))[language],
+                code=said.number,
+                clock=said.clock,
+                language=language,
+                reader=self._reader,
+            )
+            async with asyncio.timeout(DEADLINE_S):
+                result = await self._printer.print_slip(slip)
+            log.info("return.slip", paper=result.paper.value)
+        except Exception:
+            log.exception("return.not_printed")
 
     async def check(self) -> Health:
         """Ask the printer now."""

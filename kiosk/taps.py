@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from kiosk import feedback
 from kiosk.code_taps import asked_for_code, tapped_code, tapped_code_said
-from kiosk.codes import NO_CLAIM
+from kiosk.codes import NO_CLAIM, KeepArrival
 from kiosk.feedback import Sheet
 from kiosk.view import (
     CONTROL_ACCESS,
@@ -49,7 +49,6 @@ from kiosk.visit import (
 )
 
 SERVICE_PREFIX = "service."
-MACHINE_NOTICE = "choice.machine.go"
 
 
 def tapped(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ...]]:
@@ -148,13 +147,12 @@ def _tapped_triage(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ..
         return _asked(visit, visit.service, event.touch)
     if event.control == CONTROL_PERSON and visit.person:
         return _asked(visit, visit.person, event.touch)
-    after = {
-        CONTROL_MACHINE: replace(
-            fresh(visit), language=visit.language, notice=MACHINE_NOTICE, guided=visit.guided
-        ),
-        CONTROL_BACK: replace(visit, phase=Phase.HOME, service=""),
-    }.get(event.control)
-    return (visit, ()) if after is None else (after, (StartTimer(Timer.IDLE),))
+    if event.control == CONTROL_MACHINE:
+        kept = replace(visit, phase=Phase.LOOKING, code="", said=None, service="")
+        return kept, (StopTimer(), KeepArrival(visit.service))
+    if event.control == CONTROL_BACK:
+        return replace(visit, phase=Phase.HOME, service=""), (StartTimer(Timer.IDLE),)
+    return visit, ()
 
 
 def _tapped_warning(visit: Visit, control: str) -> tuple[Visit, tuple[Effect, ...]]:

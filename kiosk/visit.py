@@ -4,7 +4,16 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from kiosk import feedback
-from kiosk.codes import NO_CLAIM, Claim, Coded, CodeFound, CodeSaid, LookUp, SetAside
+from kiosk.codes import (
+    NO_CLAIM,
+    Claim,
+    Coded,
+    CodeFound,
+    CodeSaid,
+    KeepArrival,
+    LookUp,
+    SetAside,
+)
 from kiosk.view import LANGUAGES, PLAIN, Modes
 
 WARNING_S, WARNING_SIMPLE_S = 20, 60
@@ -280,7 +289,15 @@ class StopTimer:
 
 
 Effect = (
-    Issue | PrintSlip | Acknowledge | StartTimer | StopTimer | LookUp | SetAside | feedback.Effect
+    Issue
+    | PrintSlip
+    | Acknowledge
+    | StartTimer
+    | StopTimer
+    | LookUp
+    | SetAside
+    | KeepArrival
+    | feedback.Effect
 )
 
 

@@ -115,6 +115,12 @@ class VisitRunner:
                             waiting.append(self._issue(service, request, segment, claim))
                     case flow.LookUp(code):
                         self._spawn(self._found(self._codes.look_up(code)), "code")
+                    case flow.KeepArrival(service):
+                        said = self._codes.keep(service)
+                        waiting.append(flow.CodeFound(said))
+                        if said.number:
+                            language = self.visit.language
+                            self._spawn(self._printer.print_return(said, language), "return slip")
                     case flow.SetAside(code, key):
                         self._spawn(self._found(self._codes.set_aside(code, key)), "code")
                     case flow.PrintSlip(ticket):

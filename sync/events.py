@@ -38,7 +38,8 @@ class IssuedData(msgspec.Struct, frozen=True, kw_only=True):
     for none. ``wanted_counter``: waits for this counter for ``hold_ms``, then for anyone; 0 for
     none. ``counter``: a walk-in, served there at once, without a slip and without a call; 0 for
     all others. ``code``: the token of the code that the visitor checked in with
-    (:mod:`sync.codes`), "" for none.
+    (:mod:`sync.codes`), "" for none. ``waited_ms``: so long before its issue the visitor was here
+    already and tried the self-service machine; more than 15 minutes count as 15.
     """
 
     number: str
@@ -54,6 +55,7 @@ class IssuedData(msgspec.Struct, frozen=True, kw_only=True):
     hold_ms: int = 0
     counter: int = 0
     code: str = ""
+    waited_ms: int = 0
 
 
 class PrintedData(msgspec.Struct, frozen=True, kw_only=True):

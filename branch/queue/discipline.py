@@ -15,6 +15,10 @@ from dataclasses import dataclass, field
 from branch.queue.ticket import QueueTicket
 
 MS_PER_MIN = 60_000
+KEPT_MS = 15 * MS_PER_MIN
+"""So long before its issue a ticket's wait may begin: nobody is passed for it by who came more
+than that later.
+"""
 ORDINARY, APPOINTMENT = "ordinary", "appointment"
 
 EMERGENCY_CLASS, PROMISE_CLASS, SCORE_CLASS = range(3)
@@ -68,7 +72,7 @@ class Discipline:
 
     def place(self, ticket: QueueTicket) -> tuple[int, str, int]:
         """The ticket's order in its line: from when its wait counts, then node and number."""
-        began = ticket.issued_at
+        began = ticket.issued_at - ticket.waited_ms
         if self.class_of(ticket) == APPOINTMENT:
             began = max(began, ticket.appointment_at)
         return (began + ticket.penalty_ms, *ticket.order[1:])

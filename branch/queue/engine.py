@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from branch.queue.counter import Counter, CounterState
-from branch.queue.discipline import Discipline
+from branch.queue.discipline import KEPT_MS, Discipline
 from branch.queue.errors import ImpossibleEvent
 from branch.queue.lines import Lines
 from branch.queue.memory import Memory
@@ -266,6 +266,7 @@ class Engine:
             data.segment,
             (at, event.src, event.seq),
             appointment_at=data.appointment_ms,
+            waited_ms=min(max(data.waited_ms, 0), KEPT_MS),
             agenda=list(data.services),
         )
         self._hold(ticket, data.wanted_counter, at + data.hold_ms)

@@ -32,9 +32,9 @@ class QueueTicket:
     """One ticket; ``order`` is (issue time, node, sequence number): no two are equal. Times are
     Unix ms, durations ms.
 
-    ``place`` is its order in the line: by ``order``, but for an appointment by its slot, and later
-    by the penalty of a customer who was missed. ``held_for`` is the counter that alone may call it
-    before ``held_until``, 0 for none.
+    ``place`` is its order in the line: by ``order``, but for an appointment by its slot, for who
+    was at the machine first by that arrival, and later by the penalty of a customer who was
+    missed. ``held_for`` is the counter that alone may call it before ``held_until``, 0 for none.
     """
 
     id: str
@@ -51,6 +51,8 @@ class QueueTicket:
     reason: str = ""
     """Why it was called before an older one."""
     appointment_at: int = 0
+    waited_ms: int = 0
+    """How long before its issue the wait began: its visitor came back from the machine."""
     penalty_ms: int = 0
     held_for: int = 0
     held_until: int = 0

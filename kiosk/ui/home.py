@@ -58,8 +58,6 @@ _SHARES = {
 
 def notice_icon(view: HomeView) -> str:
     """The icon beside the word on the first screen."""
-    if view.notice == "choice.machine.go":
-        return "machine"
     if view.online and not view.notice:
         return "clock"
     return "warn" if view.online else "offline"

@@ -198,7 +198,6 @@ def gallery(language: str) -> dict[str, View]:
             language,
             tiles=(*(replace(tile, closed="closed.closed") for tile in TILES), PERSON),
         ),
-        "home-machine": home(language, notice="choice.machine.go"),
         "home-code": home(language, notice="code.choose"),
         "home-two": home(language, tiles=TILES[:2]),
         "home-hours": home(
@@ -322,9 +321,16 @@ def triage(language: str, modes: Modes = PLAIN, **changes: Any) -> TriageView:
 
 CODE_STATES = (
     "on_time", "early", "late", "other_day", "used", "unknown", "offline", "unreached",
-    "waiting", "breached", "parked", "called", "over", "refused",
+    "waiting", "breached", "parked", "called", "over", "refused", "return",
+    "machine",
 )  # fmt: skip
-_WITH_NUMBER = ("used", "waiting", "breached", "parked", "called", "over", "refused")
+_WITH_NUMBER = ("used", "waiting", "breached", "parked", "called", "over", "refused", "return")
+
+
+def _number(state: str) -> str:
+    if state == "return":
+        return "912345"
+    return "A1042" if state in _WITH_NUMBER else ""
 
 
 def codes(language: str, modes: Modes) -> dict[str, View]:
@@ -339,7 +345,7 @@ def codes(language: str, modes: Modes) -> dict[str, View]:
     }
     for state in CODE_STATES:
         said = CodeSaid(
-            state, "482915", "A", "A1042" if state in _WITH_NUMBER else "", clock="10:30",
+            state, "482915", "A", _number(state), clock="10:30",
             day="2026-11-30",
             counter=13 if state in ("early", "called") else 0,
             waited_min=131, limit_min=120, low_min=100, high_min=120,

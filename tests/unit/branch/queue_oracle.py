@@ -37,6 +37,7 @@ class Shadow:
     segment: str
     came: tuple[int, str, int]
     slot: int
+    waited: int = 0
     phase: str = "issued"
     counter: int | None = None
     calls: int = 0
@@ -58,7 +59,8 @@ class Shadow:
 
     @property
     def began(self) -> tuple[int, str, int]:
-        at = max(self.came[0], self.slot) if self.kind == "appointment" else self.came[0]
+        at = self.came[0] - self.waited
+        at = max(at, self.slot) if self.kind == "appointment" else at
         return (at + self.penalty, *self.came[1:])
 
 
@@ -223,7 +225,8 @@ class Oracle:
         data, t = event.data, event.ts
         ticket = Shadow(
             event.id, data.service, data.segment, (t, event.src, event.seq), data.appointment_ms,
-            held=data.wanted_counter, until=t + data.hold_ms, agenda=list(data.services),
+            min(max(data.waited_ms, 0), 15 * MIN), held=data.wanted_counter,
+            until=t + data.hold_ms, agenda=list(data.services),
         )  # fmt: skip
         self.tickets[event.id] = ticket
         if data.counter:

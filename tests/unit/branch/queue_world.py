@@ -96,13 +96,14 @@ class World:
 
     def arrive(
         self, service: str, segment: str, *, printed: bool = True, slot_min: int = 0,
-        wanted: int = 0, services: tuple[str, ...] = (), src: str = "kiosk-1",
+        wanted: int = 0, services: tuple[str, ...] = (), src: str = "kiosk-1", waited_ms: int = 0,
     ) -> str:  # fmt: skip
         data = m.IssuedData(
             number=f"{service}{len(self.log):03}", service=service, segment=segment,
             language="zh_CN", business_date=DATE, band=1, request=f"r{len(self.log)}",
             appointment_ms=self.now + slot_min * MIN if segment == "appointment" else 0,
             wanted_counter=wanted, hold_ms=10 * MIN if wanted else 0, services=list(services),
+            waited_ms=waited_ms,
         )  # fmt: skip
         ticket = self.do(self.event("ticket.issued", data, "self", src)).id
         if printed:
@@ -254,6 +255,7 @@ def random_step(world: World, rng: random.Random, busy: float = 0.35) -> None:
             slot_min=rng.randint(-15, 20), wanted=rng.choice((0, 0, 0, 1, 3)),
             services=tuple(rng.sample("ABC", rng.choice((0, 0, 1, 2)))),
             src=rng.choice(("kiosk-1", "kiosk-2")),
+            waited_ms=rng.choice((0, 0, 0, 4 * MIN, 15 * MIN, 60 * MIN, -1)),
         )  # fmt: skip
     elif dice < 0.8:
         counter = rng.randint(1, 4)

@@ -106,11 +106,21 @@ class BranchMachine(RuleBasedStateMachine):
         printed=st.booleans(),
         slot_min=st.integers(-15, 20),
         wanted=st.sampled_from([0, 0, 1, 4]),
+        waited_ms=st.sampled_from([0, 0, 7 * MIN, 2**40]),
     )
     def arrive(
-        self, service: str, segment: str, printed: bool, slot_min: int, wanted: int
+        self,
+        service: str,
+        segment: str,
+        printed: bool,
+        slot_min: int,
+        wanted: int,
+        waited_ms: int,
     ) -> None:
-        self.world.arrive(service, segment, printed=printed, slot_min=slot_min, wanted=wanted)
+        self.world.arrive(
+            service, segment, printed=printed, slot_min=slot_min, wanted=wanted,
+            waited_ms=waited_ms,
+        )  # fmt: skip
 
     @rule(counter=st.integers(1, 4))
     def call_next(self, counter: int) -> None:
@@ -217,6 +227,34 @@ def test_no_more_overtake_than_arrive_in_the_bound(
             if kind == "vip" and came_at < at <= latest
         ]  # fmt: skip
         assert set(overtakers) <= set(arrivals)
+
+
+@settings(deadline=None)
+@given(
+    arrivals=st.lists(
+        st.tuples(st.integers(0, 6 * MIN), st.sampled_from([0, 0, 1, 9 * MIN, 15 * MIN, 2**50])),
+        min_size=1, max_size=40,
+    )
+)  # fmt: skip
+def test_who_was_at_the_machine_passes_nobody_who_came_before_and_none_by_15_minutes(
+    arrivals: list[tuple[int, int]],
+) -> None:
+    """E4: the kept arrival is a place in the line, bounded by what is claimed and 15 minutes."""
+    world = World(Rules(counters={1: ({"A": 1}, True, False, 1)}))
+    came: dict[str, tuple[int, int]] = {}
+    for gap_ms, waited_ms in arrivals:
+        world.now += gap_ms
+        came[world.arrive("A", "ordinary", waited_ms=waited_ms)] = (world.now, waited_ms)
+    order: list[str] = []
+    while world.call_next(1):
+        order.append(world.oracle.has[1] or "")
+        world.do(world.at("service.ended", 1, order[-1]))
+    assert sorted(order) == sorted(came)
+    for place, ticket in enumerate(order):
+        issued, waited_ms = came[ticket]
+        for passed in order[place + 1 :]:
+            behind_ms = issued - came[passed][0]
+            assert behind_ms <= min(waited_ms, 15 * MIN), "passed by more than was kept"
 
 
 def test_the_ratio_holds_while_both_wait() -> None:

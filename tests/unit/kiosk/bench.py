@@ -100,7 +100,7 @@ class Bench:
         bytes_per_s: float | None = None,
     ) -> None:
         self.folder = folder
-        self.config = config
+        self.config = msgspec.structs.replace(config, data_dir=str(folder))
         self.views: list[View] = []
         self.shift_ms = 0
         self.boot = "boot-1"

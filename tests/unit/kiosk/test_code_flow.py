@@ -3,7 +3,16 @@
 import pytest
 
 from kiosk.code_views import choices, code_said_view
-from kiosk.codes import MOST_TRIES, Claim, Coded, CodeFound, CodeSaid, LookUp, SetAside
+from kiosk.codes import (
+    MOST_TRIES,
+    Claim,
+    Coded,
+    CodeFound,
+    CodeSaid,
+    KeepArrival,
+    LookUp,
+    SetAside,
+)
 from kiosk.flow import (
     Effect,
     Identified,
@@ -153,3 +162,21 @@ def test_what_was_forecast_is_said_as_an_interval(
 ) -> None:
     word = CodeSaid("waiting", "812345", number="A042", low_min=low, high_min=high)
     assert code_said_view(HOME, word, HEADER, Words(en=""), person=True).span == span
+
+
+def test_who_goes_to_the_machine_gets_a_code_and_leaves_none_on_the_screen() -> None:
+    home = first_visit("zh_CN", "P", frozenset("B"))
+    visit, effects = taps(home, "language", "service.B", "machine")
+    assert (visit.phase, effects[-1]) == (Phase.LOOKING, KeepArrival("B"))
+    visit, _ = step(visit, CodeFound(CodeSaid("return", "", "B", "912345", clock="09:15")))
+    assert (visit.phase, visit.language) == (Phase.CODE_SAID, "en")
+    assert step(visit, TimedOut(Timer.IDLE)) == (home, (StopTimer(),))
+    assert taps(visit, "done")[0] == home
+
+
+def test_who_comes_back_from_the_machine_has_the_ticket_by_the_code_alone() -> None:
+    claim = Claim(waited_ms=600_000)
+    word = CodeSaid("back", "912345", "B", request="return-1", claim=claim)
+    visit, effects = step(typed("912345"), CodeFound(word))
+    assert (visit.phase, visit.request) == (Phase.ISSUING, "return-1")
+    assert effects == (StopTimer(), Issue("B", "return-1", "", claim))

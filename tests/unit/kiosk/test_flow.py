@@ -1,6 +1,7 @@
 """The visitor's state machine: its table word by word; test_flow_walk.py walks through it."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -30,6 +31,7 @@ from kiosk.flow import (
     ImpossibleStep,
     Issue,
     Issued,
+    KeepArrival,
     LookUp,
     Phase,
     PressedLow,
@@ -125,7 +127,7 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.TRIAGE, Identified("vip")): (Phase.TRIAGE, IDLE),
     (Phase.TRIAGE, Tapped("counter", "t2")): (Phase.ISSUING, (StopTimer(), Issue("B", "t2", ""))),
     (Phase.TRIAGE, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", ""))),
-    (Phase.TRIAGE, Tapped("machine", "t2")): (Phase.HOME, IDLE),
+    (Phase.TRIAGE, Tapped("machine", "t2")): (Phase.LOOKING, (StopTimer(), KeepArrival("B"))),
     (Phase.TRIAGE, Tapped("back", "t2")): (Phase.HOME, IDLE),
     (Phase.TRIAGE, TimedOut(Timer.IDLE)): (Phase.WARNING, (StartTimer(Timer.SECOND),)),
     (Phase.HOME, Tapped("feedback", "t2")): (Phase.FEEDBACK, IDLE),
@@ -356,17 +358,6 @@ def test_a_service_with_something_to_read_shows_it_before_the_ticket() -> None:
     assert effects[-1] == Issue("B", "t2", "")
 
 
-def test_who_goes_to_the_machine_is_two_touches_from_a_ticket_and_not_asked_again() -> None:
-    home = first_visit("zh_CN", "P", frozenset("B"))
-    visit = taps(home, "language", "service.B", "machine")
-    assert (visit.phase, visit.language, visit.notice) == (Phase.HOME, "en", "choice.machine.go")
-    _, effects = step(taps(visit, "service.B"), Tapped("counter", "t9"))
-    assert effects[-1] == Issue("B", "t9", "")
-    assert taps(visit, "access").notice == ""
-    left = taps(home, "service.B", "machine")
-    assert step(left, TimedOut(Timer.IDLE)) == (home, ())
-
-
 def test_simple_mode_has_no_step_between() -> None:
     home = first_visit("zh_CN", "P", frozenset("B"))
     simple = taps(home, "access", "access.simple", "access.go")
@@ -400,7 +391,7 @@ def test_a_receipt_without_paper_is_not_forgotten() -> None:
 def test_a_low_press_asks_only_on_a_screen_that_nobody_uses() -> None:
     used = taps(HOME, "language")
     assert step(used, PressedLow(PRESS)) == (used, ())
-    noticed = taps(first_visit("zh_CN", "P", frozenset("B")), "service.B", "machine")
+    noticed = replace(HOME, notice="home.closing")
     asked, _ = step(noticed, PressedLow(PRESS))
     assert asked.talk == Talk(Sheet.REASON, press=PRESS)
     assert asked.notice == ""

@@ -27,6 +27,7 @@ from kiosk.flow import (
     Identified,
     Issue,
     Issued,
+    KeepArrival,
     LookUp,
     Phase,
     PressedLow,
@@ -79,6 +80,8 @@ class Walk(RuleBasedStateMachine):
                     self.requests.append(effect.request)
                 case LookUp(code) | SetAside(code):
                     self.looking = code
+                case KeepArrival():
+                    self.looking = ""
                 case PrintSlip(ticket):
                     assert self.printing is None
                     assert ticket == self.visit.ticket
@@ -153,12 +156,12 @@ class Walk(RuleBasedStateMachine):
         self.happen(Coded("482915"))
 
     @precondition(lambda self: self.looking is not None)
-    @rule(state=st.sampled_from(["on_time", "unknown", "offline", "breached", "used"]))
+    @rule(state=st.sampled_from(["on_time", "unknown", "offline", "breached", "used", "back"]))
     def look_up(self, state: str) -> None:
         """The answer may come when its visitor has left the pad."""
         code, self.looking = self.looking, None
         assert code is not None
-        number = "" if state in ("on_time", "unknown", "offline") else "A042"
+        number = "" if state in ("on_time", "unknown", "offline", "back") else "A042"
         request = f"code-{next(self.touches)}"
         self.happen(CodeFound(CodeSaid(state, code, "A", number, request, CLAIM)))
 

@@ -252,7 +252,7 @@ class People:
         give_up_s = loop.time() + 3 * SLIP_S
         seen = await self._screen.describe()
         while seen.screen != "home":
-            for control in ("done", "acknowledge", "finish", "access.go", "back"):
+            for control in ("done", "acknowledge", "finish", "access.go", "back", "skip"):
                 if control in seen.controls:
                     await self._touch(seen, control)
             if loop.time() > give_up_s:

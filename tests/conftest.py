@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -34,6 +35,10 @@ for _name, _examples in PROFILES.items():
         suppress_health_check=[HealthCheck.too_slow],
     )
 settings.load_profile(_profile)
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell's background job ignores it, and so would every program that a test stops with it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

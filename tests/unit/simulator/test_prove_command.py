@@ -34,8 +34,6 @@ def test_a_proof_that_is_stopped_puts_everything_away(number: int, tmp_path: Pat
         [*COMMAND, "kills", "--rounds", "500"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "TMPDIR": str(tmp_path)},
-        # Tests that run in the background ignore SIGINT, and so would what they start.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     until_s = time.monotonic() + 30
     while not list(tmp_path.glob("*/**/mosquitto.conf")) and time.monotonic() < until_s:

@@ -295,11 +295,16 @@ class Outbox:
 
     def _server_said(self, state: State, *, retained: bool) -> None:
         """Greet a server that has started; the one that was there when we came is greeted
-        already.
+        already. Once it has gone, nothing more is sent, until it is back.
         """
-        if state.status != "online":
-            return
         start = (state.server_gen, state.connect)
+        if state.status != "online":
+            if not _is_before(start, self._server):
+                self._server = None
+                self._perform(self._session.unheard(self._now_ms()))
+                self._on_online(self.online)
+                self._busy.set()
+            return
         known, self._server = self._server, start
         if start != known and not (retained and known is None):
             self._perform(self._session.server_started(self._now_ms()))
@@ -450,6 +455,11 @@ class Outbox:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _is_before(start: tuple[str, int], known: tuple[str, int] | None) -> bool:
+    """Whether it is an earlier start of the server that we know; its will may come late."""
+    return known is not None and start[0] == known[0] and start[1] < known[1]
 
 
 def _parts(rows: list[tuple[int, bytes]]) -> list[list[tuple[int, bytes]]]:

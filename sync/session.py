@@ -12,7 +12,8 @@ when.
     STREAMING  appended         STREAMING  send, as far as window and rate allow
     STREAMING  tick             STREAMING  no progress for the resend time: again from the cursor
     STREAMING  tick, third time in vain   GREETING   hello
-    STREAMING  nobody listens   GREETING   hello after a while
+    STREAMING  nobody listens, or the server has gone
+                                GREETING   hello after a while
     STREAMING  server started   GREETING   hello
     any        welcome, another history   FORKED   a new epoch, then hello
     FORKED     epoch begun      GREETING   hello
@@ -221,7 +222,7 @@ class Session:
         return self._pump(now_ms) if self.state is SessionState.STREAMING else []
 
     def unheard(self, now_ms: int) -> list[Effect]:
-        """The broker says that nobody listens: the server is away, sending is no use."""
+        """The broker says that nobody listens, or that the server has gone: sending is no use."""
         if self.state is SessionState.STREAMING:
             self.state, self._greetings = SessionState.GREETING, 0
             self._greeted_ms = now_ms

@@ -178,15 +178,9 @@ class House:
         self._url = line.split()[1].rstrip("/")
 
     async def branch_off(self) -> None:
-        """Switch the branch server off, and the broker beside it."""
+        """Switch the branch server off; the broker stays."""
         assert self._branch is not None
         await self._parts.stop(self._branch)
-        await asyncio.to_thread(self.broker.stop)
-
-    async def branch_back(self) -> None:
-        """Switch both on again. Raises NotStarted."""
-        await asyncio.to_thread(self.broker.start_again)
-        await self.branch_on()
 
     async def board(self) -> str:
         """What the call board says to everybody: its page and its data."""

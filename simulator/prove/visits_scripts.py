@@ -109,7 +109,7 @@ async def offline(me: Visitor, _: SmallDisk | None) -> None:
     visit.facts["stored_offline"] = [row["number"] for row in me.house.tickets()]
     await me.leaves("done", "I have my slip.")
     if "sync" not in me.spoiled:
-        await house.branch_back()
+        await house.branch_on()
         await house.until(lambda: me.house.tickets(), BACK_S)
     visit.facts["stored_after"] = [row["number"] for row in me.house.tickets()]
 

@@ -113,7 +113,11 @@ class Server:
         """Say that it has started: it is greeted, and answers with these ``lies``."""
         self.starts += 1
         self.lies = lies
-        state = State(node="branch-1", status="online", connect=self.starts, server_gen="g")
+        self.says("online", connect=self.starts)
+
+    def says(self, status: Any, *, connect: int) -> None:
+        """The state of that start, or its will."""
+        state = State(node="branch-1", status=status, connect=connect, server_gen="g")
         self.transport.publish(SRV_STATE, SRV_STATE.of(), encode(state))
 
     def say(self, topic: Topic, message: msgspec.Struct, **options: Any) -> None:
@@ -306,10 +310,36 @@ async def test_a_server_that_starts_is_greeted_at_once(tmp_path: Path) -> None:
             ("online", 2, 3),
         ]
         for status, connect, hellos in starts:
-            state = State(node="branch-1", status=status, connect=connect, server_gen="g")
-            bench.server.transport.publish(SRV_STATE, SRV_STATE.of(), encode(state))
+            bench.server.says(status, connect=connect)
             await asyncio.sleep(SETTLED_S)
             assert len(bench.server.hellos) == hellos
+
+
+@pytest.mark.parametrize("status", ["lost", "stopped"])
+@on_virtual_time
+async def test_a_server_that_has_gone_is_missed_at_once(tmp_path: Path, status: Any) -> None:
+    async with Bench(tmp_path) as bench:
+        server = bench.server
+        server.start_again()
+        await asyncio.sleep(SETTLED_S)
+        server.start_again()
+        await asyncio.sleep(SETTLED_S)
+        server.silent = True
+        server.says(status, connect=1)  # the will of the start before comes late
+        await asyncio.sleep(0)
+        told = [bench.online[-1]]
+        server.says(status, connect=2)
+        await asyncio.sleep(0)
+        told.append(bench.online[-1])
+        await asyncio.sleep(60)
+        bench.append(1)
+        assert server.messages == 0, "there is nobody to send to"
+        told.append(bench.outbox.online)
+        server.silent = False
+        server.says("online", connect=2)  # it was only the server's line to the broker
+        await asyncio.sleep(SETTLED_S)
+        assert [*told, bench.online[-1]] == [True, False, False, True]
+        assert await bench.outbox.drained(5)
 
 
 @on_virtual_time

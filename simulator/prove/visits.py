@@ -2,16 +2,17 @@
 outside.
 
 ``lobby kiosk`` with its window under Xvfb, ``lobby branch``, mosquitto, as deploy/ configures
-them; each visitor has a house of their own, fresh, at 10:24. Printer, card reader and loudspeaker
-are simulated at the far end of their wires. After each visitor a teller calls, the board is read
-and the loudspeaker heard. Pictures of every step and the transcript are in ``out/visits``;
-``make docs`` makes docs/visits.md of them. ``rounds``: how often everybody comes.
+them; each visitor has a house of their own, fresh, at 10:24. Printer, card reader, keys and
+loudspeakers are simulated at the far end of their wires. After each visitor a teller calls, the
+board is read and the hall's loudspeaker heard. Pictures of every step and the transcript are in
+``out/visits``; ``make docs`` makes docs/visits.md of them. ``rounds``: how often everybody comes.
 
 Checked: one number, one slip, one ticket of the branch; three taps at most; nothing of a private
 client anywhere; in low mode every control in the lower half; without paper the number is
 acknowledged; on a full disk no number; no text that does not fit; what was issued offline reaches
-the branch. ``--without taps``, ``slip``, ``secret``, ``low``, ``acknowledge``, ``disk`` and
-``sync`` spoil one visit each, to see it fail.
+the branch; a code is one ticket, however often it is shown; who does not see hears the number
+that was issued, and touches nothing. ``--without taps``, ``slip``, ``secret``, ``low``,
+``acknowledge``, ``disk``, ``sync``, ``code`` and ``ear`` spoil one visit each, to see it fail.
 """
 
 import asyncio
@@ -65,8 +66,9 @@ def run(options: ProveOptions, say: Say) -> Proof:
     (OUT / TRANSCRIPT).write_bytes(msgspec.json.format(msgspec.json.encode(visits)))
     proof.details = {
         visit.name: f"{visit.ticket_taps} taps to the ticket"
+        + (f", {visit.ticket_presses} keys" if visit.ticket_presses else "")
         + (f", {visit.mode_taps} before them for the mode" if visit.mode_taps else "")
-        + f", {len(visit.steps)} pictures"
+        + f", {sum(bool(step.picture) for step in visit.steps)} pictures"
         for visit in visits
     }
     say(f"transcript and pictures: {OUT}")
@@ -98,7 +100,7 @@ async def _visit(folder: Path, out: Path, script: Script, spoiled: frozenset[str
     disk = SmallDisk(folder / "disk", DISK_BYTES) if script.disk else None
     if disk is not None:
         disk.fill(LEFT_BYTES)
-    house = House(folder, disk.folder / "kiosk" if disk else None)
+    house = House(folder, disk.folder / "kiosk" if disk else None, guide=script.guide)
     house.copies = 2 if "slip" in spoiled else 1
     try:
         async with house.open(_changes(spoiled)):

@@ -17,14 +17,15 @@ import tomllib
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 import msgspec
 
 from hal.sim.card import SimSerialReader
+from hal.sim.keypad import SimSerialKeys
 from hal.sim.printer import SimPrinter, Stream
-from hal.sim.printer_ports import TRAY_FILE, PtyPrinter, SlipTray
+from hal.sim.printer_ports import TRAY_FILE, PtyPrinter, Served, SlipTray
 from hal.sim.speaker import SpeakerBench
 from simulator.errors import NotStarted
 from simulator.mosquitto import Mosquitto
@@ -53,32 +54,52 @@ TRIAGE = {
 }  # fmt: skip
 """What the second service asks for, where the configuration says nothing."""
 
+Device = TypeVar("Device")
+APPOINTMENT = {"code": "482915", "service": "B", "at": "2026-11-23T10:25"}
+"""The one that the branch has."""
+QUIET = {
+    "quiet_s": 30.0,
+    "slide_s": 120.0,
+    "slides": [
+        {"zh": "验证码，谁也不给", "en": "Keep your codes secret", "icon": "warn",
+         "text_zh": ["银行的人不问您的验证码。"], "text_en": ["Nobody at the bank asks."]},
+    ],
+}  # fmt: skip
+"""What is shown where nobody is: as soon and for as long as may be, for the pictures."""
 
-class CardSlot:
-    """The card reader at the end of its cable."""
 
-    def __init__(self) -> None:
-        self._reader: SimSerialReader | None = None
+class Socket(Generic[Device]):
+    """Where a device stands at the end of its cable; ``make`` makes it of its end of the line."""
+
+    def __init__(self, make: Callable[[Stream], Device]) -> None:
+        self._make = make
+        self._device: Device | None = None
 
     async def serve(self, stream: Stream) -> None:
         """Be there until the host hangs up."""
-        self._reader = SimSerialReader(stream)
+        self._device = self._make(stream)
         await asyncio.Event().wait()
 
-    async def swipe(self, track: str) -> None:
-        """Draw a card through it."""
-        assert self._reader is not None
-        await self._reader.swipe(track)
+    @property
+    def device(self) -> Device:
+        """The device, which was plugged in."""
+        assert self._device is not None
+        return self._device
 
 
 class House:
-    """One branch, open for one visitor. ``data_dir`` is the kiosk's."""
+    """One branch, open for one visitor. ``data_dir`` is the kiosk's. ``guide``: the kiosk has the
+    keys and the speaker of the audio guide.
+    """
 
-    def __init__(self, folder: Path, data_dir: Path | None = None) -> None:
+    def __init__(self, folder: Path, data_dir: Path | None = None, *, guide: bool = False) -> None:
         self.folder = folder
         self.data_dir = data_dir or folder / "kiosk"
         self.printer = SimPrinter(on_slip=self._slip_out)
-        self.card = CardSlot()
+        self.card = Socket(SimSerialReader)
+        self.keys = Socket(SimSerialKeys)
+        self.guide = guide
+        self.ear = SpeakerBench(folder / "ear", HEARD_FASTER)
         self.speaker = SpeakerBench(folder, HEARD_FASTER)
         self.copies = 1
         """How often a slip comes out; more than once is a fault of ours, to see the count fail."""
@@ -110,7 +131,12 @@ class House:
             self.broker = await asyncio.to_thread(Mosquitto, self.folder)
             down.callback(self.broker.stop)
             down.push_async_callback(self._parts.stop_all)
-            for device, name in ((self.printer, "printer"), (self.card, "card")):
+            devices: dict[str, Served] = {"printer": self.printer, "card": self.card}
+            if self.guide:
+                devices["keys"] = self.keys
+                self.ear.folder.mkdir(exist_ok=True)
+                self.ear.plug_in()
+            for name, device in devices.items():
                 port = PtyPrinter(device, self.folder / name)
                 await port.plug_in()
                 down.push_async_callback(port.unplug)
@@ -140,6 +166,10 @@ class House:
         kiosk["broker"]["port"] = self.broker.port
         kiosk["printer"]["address"] = f"serial:{folder / 'printer'}"
         kiosk["card_reader"] = {"address": f"serial:{folder / 'card'}"}
+        if self.guide:
+            kiosk["keys"] = {"backend": "serial", "address": f"serial:{folder / 'keys'}"}
+            kiosk["speaker"] = {"address": self.ear.address}
+            kiosk["content"] = QUIET
         kiosk["bench"] = {"socket": "bench.sock"}
         for service in kiosk["services"]:
             if service["letter"] == "B":
@@ -147,6 +177,8 @@ class House:
         change(kiosk)
         (folder / "kiosk.toml").write_text(toml(kiosk), "utf-8")
         branch = tomllib.loads((DEPLOY / "branch.toml").read_text("utf-8"))
+        branch["appointments"] = str(folder / "appointments.json")
+        (folder / "appointments.json").write_bytes(msgspec.json.encode([APPOINTMENT]))
         branch["database"] = f"sqlite:///{self.branch_db}"
         branch["http"] |= {"port": 0, "port_search": True}
         branch["access"] = {"enabled": False}

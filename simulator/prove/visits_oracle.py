@@ -8,6 +8,8 @@ from simulator.prove.visits_transcript import Visit
 MOST_TAPS = 3
 MOST_WITH_MODE = 4
 """All taps, those included that switch a mode on."""
+MOST_PRESSES = 6
+"""Keys to the ticket of the first service, the one included that wakes the guide."""
 MIDDLE_PX = 960
 SECRETS = ("vip", "贵宾", "尊")
 """What no paper, screen, board or loudspeaker may say of a visitor."""
@@ -52,7 +54,9 @@ def _ticket(visit: Visit, ends: str, segment: str) -> Iterator[str]:
 
 def _steps(visit: Visit) -> Iterator[str]:
     taps = visit.ticket_taps
-    if not 1 <= taps <= MOST_TAPS:
+    if visit.presses:
+        yield from _keys(visit)
+    elif not 1 <= taps <= MOST_TAPS:
         yield f"{taps} taps to the ticket, at most {MOST_TAPS}"
     if taps + visit.mode_taps > MOST_WITH_MODE:
         yield f"{taps + visit.mode_taps} taps with those for the mode, at most {MOST_WITH_MODE}"
@@ -63,12 +67,28 @@ def _steps(visit: Visit) -> Iterator[str]:
             yield f"{text!r} does not fit on {step.screen}"
 
 
+def _keys(visit: Visit) -> Iterator[str]:
+    """Of who presses the keys of the audio guide, and hears."""
+    if visit.taps:
+        yield f"touched the screen, {visit.taps} times"
+    if not 1 <= visit.ticket_presses <= MOST_PRESSES:
+        yield f"{visit.ticket_presses} keys to the ticket, at most {MOST_PRESSES}"
+    shown = sorted({number for _, number in visit.numbers})
+    told = visit.facts.get("number_heard", "")
+    if [told] != shown:
+        yield f"the number heard is {told!r}, the screen showed {shown}"
+    for step in visit.steps:
+        if step.keys and not step.heard:
+            yield f"nothing was heard after {step.keys} on {step.screen}"
+
+
 def _secret(visit: Visit) -> Iterator[str]:
     told = {
         "the slip": [line for slip in visit.slips for line in slip["lines"]],
         "the screen": [text for step in visit.steps for text in step.texts],
         "the board": [visit.board],
         "the loudspeaker": visit.heard,
+        "the audio guide": [text for step in visit.steps for text in step.heard],
     }
     for place, texts in told.items():
         for secret in SECRETS:
@@ -84,6 +104,8 @@ def _secret(visit: Visit) -> Iterator[str]:
 def _facts(visit: Visit) -> Iterator[str]:
     facts = visit.facts
     shown = sorted({number for _, number in visit.numbers})
+    if facts.get("shown_again", shown) != shown:
+        yield f"the code, used again, shows {facts['shown_again']}, not {shown}"
     if "stored_offline" in facts:
         if facts["stored_offline"]:
             yield f"the branch was away and has {facts['stored_offline']}"

@@ -17,13 +17,15 @@ COLOURS = 64
 IMAGES = Path("images/visits")
 WIDTH_PX = 150
 REFERENCE = re.compile(r"\b[0-9a-f]{4}-[0-9a-f]{4}\b")
+CODE = re.compile(r"\b8\d\d \d{3}$")
+"""Both are another one in each run."""
 HEAD = """# Visits at the kiosk
 
 Made by `make docs` from a run of `lobby prove visits`, which fails where a visit does not go as
 it must: see `simulator/prove/visits_oracle.py`. Everything is real but the people, the printer,
-the card reader and the loudspeaker, which are simulated at the far end of their wires. Each
-visitor comes into a branch that has just opened; it is 10:24. All taps are counted, those in vain,
-too.
+the card reader, the four keys and the loudspeakers, which are simulated at the far end of their
+wires. Each visitor comes into a branch that has just opened; it is 10:24. All taps and keys are
+counted, those in vain, too.
 
 """
 
@@ -31,7 +33,7 @@ too.
 def page(visits: list[Visit]) -> str:
     """The document."""
     rows = [
-        f"| [{visit.title}](#{_anchor(visit.title)}) | {visit.ticket_taps} |"
+        f"| [{visit.title}](#{_anchor(visit.title)}) | {_hands(visit)} |"
         f" {visit.mode_taps or ''} | {_ends(visit)} |"
         for visit in visits
     ]
@@ -46,7 +48,7 @@ def page(visits: list[Visit]) -> str:
 def _visit(visit: Visit) -> str:
     lines = [
         f"\n## {visit.title}\n",
-        "| | What the visitor does | Touched, and what is read aloud of it | The screen |",
+        "| | What the visitor does | Touched or pressed, and what is read aloud | The screen |",
         "|---|---|---|---|",
         *(_row(number, step) for number, step in enumerate(visit.steps, 1)),
         "",
@@ -57,6 +59,8 @@ def _visit(visit: Visit) -> str:
 
 def _row(number: int, step: Step) -> str:
     touched = f"`{step.tap}`: {step.spoken}" if step.tap else ""
+    if step.keys:
+        touched = " ".join(f"`{key}`" for key in step.keys) + ": " + "<br>".join(step.heard)
     shown = f"`{step.screen}`"
     if step.picture:
         path = IMAGES / step.picture
@@ -67,7 +71,8 @@ def _row(number: int, step: Step) -> str:
 def _ending(visit: Visit) -> Iterator[str]:
     for slip in visit.slips:
         yield "The slip:\n\n```text"
-        yield from (REFERENCE.sub("xxxx-xxxx", line) for line in slip["lines"])
+        for line in slip["lines"]:
+            yield CODE.sub("8xx xxx", REFERENCE.sub("xxxx-xxxx", line))
         yield "```\n"
     told = ", ".join(f"`{kind}`" for kind, _ in visit.events)
     yield f"Journalled: {told}. {_ends(visit)}."
@@ -83,6 +88,11 @@ def _ends(visit: Visit) -> str:
     ]
     text = "; ".join(parts) + (", number acknowledged" if "shown" in visit.paper else "")
     return text[:1].upper() + text[1:]
+
+
+def _hands(visit: Visit) -> str:
+    keys = f", {visit.ticket_presses} keys" if visit.ticket_presses else ""
+    return f"{visit.ticket_taps}{keys}"
 
 
 def _anchor(title: str) -> str:

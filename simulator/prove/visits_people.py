@@ -4,7 +4,7 @@ names, says why, and keeps what was seen: a picture of each step, what is read a
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from simulator.errors import SimulatorError
@@ -75,8 +75,8 @@ class Visitor:
         self, words: str, until: Callable[[Description], bool], within_s: float = SOON_S
     ) -> Description:
         """Wait for a screen, without touching anything."""
-        seen = await self._wait(words, until, within_s)
-        return await self._keep(words, "", "", seen, picture=True)
+        seen = await self.wait(words, until, within_s)
+        return await self.keep(words, seen)
 
     def reaches(self, seen: Description) -> None:
         """Note the upper edge (px) of the highest control of a screen."""
@@ -95,6 +95,27 @@ class Visitor:
         """Touch a control and wait for what comes of it; ``mode``: it only asks for another way
         of being served.
         """
+        spoken = await self._touch(control)
+        self.visit.mode_taps += mode
+        seen = await self.wait(words, until)
+        return await self.keep(words, seen, tap=control, spoken=spoken, picture=picture)
+
+    async def types(
+        self, code: str, words: str, until: Callable[[Description], bool]
+    ) -> Description:
+        """Touch a digit after the other and wait for what comes of it."""
+        spoken = [await self._touch(f"digit.{digit}") for digit in code]
+        seen = await self.wait(words, until)
+        return await self.keep(words, seen, tap="digit.…", spoken=" ".join(spoken))
+
+    async def leaves(self, control: str, words: str) -> None:
+        """Touch the last control; the first screen is the next visitor's, so it gets no
+        picture.
+        """
+        await self.taps(control, words, on("home"), picture=False)
+
+    async def _touch(self, control: str) -> str:
+        """One tap; what is read aloud of the control. Raises Lost where it is not there."""
         loop = asyncio.get_running_loop()
         await asyncio.sleep(self._free_s - loop.time())
         seen = await self.look()
@@ -106,19 +127,12 @@ class Visitor:
         await self.house.screen.tap(target)
         self._free_s = loop.time() + HAND_S
         self.visit.taps += 1
-        self.visit.mode_taps += mode
-        seen = await self._wait(words, until, SOON_S)
-        return await self._keep(words, control, target["spoken"], seen, picture=picture)
+        return str(target["spoken"])
 
-    async def leaves(self, control: str, words: str) -> None:
-        """Touch the last control; the first screen is the next visitor's, so it gets no
-        picture.
-        """
-        await self.taps(control, words, on("home"), picture=False)
-
-    async def _wait(
-        self, words: str, until: Callable[[Description], bool], within_s: float
+    async def wait(
+        self, words: str, until: Callable[[Description], bool], within_s: float = SOON_S
     ) -> Description:
+        """Look until it is there. Raises Lost."""
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + within_s
         while not until(seen := await self.look()):
@@ -128,20 +142,31 @@ class Visitor:
             await asyncio.sleep(LOOK_S)
         return seen
 
-    async def _keep(
-        self, words: str, control: str, spoken: str, seen: Description, *, picture: bool
+    async def keep(
+        self,
+        words: str,
+        seen: Description,
+        *,
+        tap: str = "",
+        spoken: str = "",
+        picture: bool = True,
+        keys: Sequence[str] = (),
+        heard: Sequence[str] = (),
     ) -> Description:
+        """Write a step down; what is seen in the end, in the frame of its picture."""
         visit = self.visit
         if visit.ticket_taps < 0 and visit.numbers:
             visit.ticket_taps = visit.taps - visit.mode_taps
+            visit.ticket_presses = visit.presses
         file = f"{visit.name}-{len(visit.steps) + 1}.png" if picture else ""
         if picture:
             seen = await self._photograph(self._folder / file, seen)
         texts = [text["text"] for text in seen.texts]
         cut = [text["text"] for text in seen.texts if text["shortened"]]
         step = Step(
-            words, control, spoken, visit.taps, seen.screen, seen.language, texts, cut, file
-        )
+            words, tap, spoken, visit.taps, seen.screen, seen.language, texts, cut, file,
+            list(keys), list(heard),
+        )  # fmt: skip
         visit.steps.append(step)
         return seen
 

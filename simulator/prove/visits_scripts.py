@@ -1,12 +1,16 @@
 """The visitors of ``lobby prove visits``: what each wants, touches and sees, in their words."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from hal.body import GuideKey
 from simulator.prove import databases
 from simulator.prove.small_disk import SmallDisk
-from simulator.prove.visits_people import Visitor, on, slip_out, speaks
+from simulator.prove.visits_ears import Listener
+from simulator.prove.visits_house import APPOINTMENT
+from simulator.prove.visits_people import NUMBER, Visitor, on, slip_out, speaks
 
 OFFLINE_WORDS = "网络暂时断开"
 CARD = "6222020200112233"
@@ -15,13 +19,15 @@ NOTHING_S = 1.0
 DISK_BYTES, LEFT_BYTES = 8 * 1024 * 1024, 1536 * 1024
 """The kiosk's disk, and what is free when it starts: too little for a reserve."""
 BACK_S = 30.0
+QUIET_S = 60.0
+"""Nobody has touched the kiosk for 30 s by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
     """One visitor. ``ends``: with a "slip", or with the number on the "screen"; ``disk``: the
-    kiosk has a small disk of its own, which the script may fill; ``segment`` is the one of the
-    branch's queue.
+    kiosk has a small disk of its own, which the script may fill; ``guide``: it has the audio
+    guide; ``segment`` is the one of the branch's queue.
     """
 
     name: str
@@ -29,6 +35,7 @@ class Script:
     play: Callable[[Visitor, SmallDisk | None], Awaitable[None]]
     ends: str = "slip"
     disk: bool = False
+    guide: bool = False
     segment: str = "ordinary"
 
 
@@ -88,11 +95,61 @@ async def vip(me: Visitor, _: SmallDisk | None) -> None:
     """A card that the branch knows; nobody else can tell."""
     me.house.knows_card(CARD, "vip")
     await me.sees("I am a private client, and would not have it shouted.", on("home"))
-    await me.house.card.swipe(f";{CARD}=2912101?")
+    await me.house.card.device.swipe(f";{CARD}=2912101?")
     await asyncio.sleep(NOTHING_S)
     await me.sees("I draw my card through the reader. Nothing changes.", on("home"))
     await me.taps("service.A", "I touch Cash, as everybody does.", slip_out)
     await me.leaves("done", "A slip like any other.")
+
+
+async def appointment(me: Visitor, _: SmallDisk | None) -> None:
+    """A code at the reader, and the same one again on the pad: it has become its ticket."""
+    code = APPOINTMENT["code"]
+    await me.sees(
+        "I have an appointment for 10:25, and its code on my phone.", on("home", "check_in")
+    )
+    if "code" in me.spoiled:
+        await me.taps("service.B", "I forget that I have a code.", on("triage", "counter"))
+        await me.taps("counter", "To the counter.", slip_out)
+        return
+    await me.house.card.device.swipe(f"L1:{code}")
+    await me.sees("I hold the code to the reader.", on("code_said", "counter"))
+    await me.taps("counter", "It is my appointment. I touch the button.", slip_out)
+    await me.leaves("done", "Slip taken.")
+    await me.taps(
+        "check_in", "Have I checked in? I want to be sure, and ask again.", on("code", "digit.1")
+    )
+    words = "I type six digits, one tap each. It is my number, no second one; no slip comes."
+    seen = await me.types(code, words, on("code_said", "done"))
+    me.visit.facts["shown_again"] = [
+        number for text in seen.texts for number in NUMBER.findall(text["text"])
+    ]
+    await me.leaves("done", "Good.")
+
+
+async def blind(me: Visitor, _: SmallDisk | None) -> None:
+    """Four keys and ears; the number is heard, and asked for once more."""
+    if "ear" in me.spoiled:
+        me.house.ear.break_it("missing")
+    listener = Listener(me)
+    await me.sees(
+        "I do not see. My fingers find four keys, my headphone is in. The kiosk is quiet.",
+        on("attract"),
+        QUIET_S,
+    )
+    await listener.presses(
+        GuideKey.NEXT, "I press any key, and am told what the keys do.", "四个键", on("home")
+    )
+    await listener.finds("现金业务", "The next one is Cash.", on("home"))
+    told = await listener.presses(
+        GuideKey.SELECT, "I choose it, and hear my number.", "请取小票", slip_out
+    )
+    listener.hears_number(told)
+    await listener.presses(GuideKey.REPEAT, "Once more, please.", re.escape(told), slip_out)
+    await listener.finds("好了", "I have the slip, and look for Done.", slip_out)
+    await listener.presses(
+        GuideKey.SELECT, "I press it. The guide says that it ends.", "引导结束", on("home")
+    )
 
 
 async def offline(me: Visitor, _: SmallDisk | None) -> None:
@@ -100,7 +157,7 @@ async def offline(me: Visitor, _: SmallDisk | None) -> None:
     house = me.house
     await house.branch_off()
     await me.sees(
-        "The network is down; the screen says so, and that it gives numbers all the same.",
+        "The screen says that the network is down, and that it gives numbers all the same.",
         on("home", "service.A", words=OFFLINE_WORDS),
     )
     await me.taps("service.A", "I touch Cash.", slip_out)
@@ -160,6 +217,8 @@ SCRIPTS = (
     Script("wheelchair", "A visitor in a wheelchair", wheelchair),
     Script("english", "A visitor who reads English", english),
     Script("vip", "A private client, by card", vip, segment="vip"),
+    Script("appointment", "A visitor with an appointment", appointment, segment="appointment"),
+    Script("blind", "A blind visitor, by keys and ears", blind, guide=True),
     Script("offline", "The branch server is away", offline),
     Script("no_paper", "The printer is out of paper", no_paper, ends="screen"),
     Script("full_disk", "The kiosk's disk is full", full_disk, disk=True),
@@ -174,5 +233,7 @@ SPOILS = {
     "sync": "offline",
     "acknowledge": "no_paper",
     "disk": "full_disk",
+    "code": "appointment",
+    "ear": "blind",
 }
 """What ``--without`` can take away, and the visitor who is to notice."""

@@ -4,7 +4,6 @@ four keys on a real pty, and an ear at the player.
 
 import asyncio
 import os
-import re
 import sys
 import tty
 from collections.abc import Callable
@@ -12,17 +11,16 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Self
 
-from hal.body import GuideKey
 from hal.link import Descriptor
-from hal.sim.keypad import SimSerialKeys, press
+from hal.sim.keypad import SimSerialKeys
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TcpPrinter
 from hal.sim.speaker import Begun, SpeakerBench
+from simulator.ears import WITHIN_S, NeverHeard, Sightless
 from simulator.mosquitto import free_port
 from simulator.parts import Parts, start_xvfb
 from simulator.screen import Screen
 
-WITHIN_S = 40.0
 SIZE = (1280, 800)
 TOML = """
 node = "kiosk-1"
@@ -68,22 +66,17 @@ address = "{speaker}"
 [bench]
 socket = "bench.sock"
 """
-DIGITS = {
-    "en": "zero one two three four five six seven eight nine",
-    "zh_CN": "零 一 二 三 四 五 六 七 八 九",
-}
 
 
-class SightlessHouse:
+class SightlessHouse(Sightless):
     """``speed``: how many times faster than a person the ear hears."""
 
     def __init__(self, folder: Path, *, language: str = "en", speed: float = 40.0) -> None:
+        super().__init__(SpeakerBench(folder, speed))
         self.folder = folder
         self.language = language
-        self.ear = SpeakerBench(folder, speed)
         self.paper = SimPrinter()
         self.port = TcpPrinter(self.paper)
-        self._heard = 0
 
     async def __aenter__(self) -> Self:
         self._way_down = AsyncExitStack()
@@ -119,37 +112,6 @@ class SightlessHouse:
     async def __aexit__(self, *_: object) -> None:
         await self._way_down.aclose()
 
-    @property
-    def transcript(self) -> list[str]:
-        """Everything that was begun, without the names of the languages."""
-        return [said(begun) for begun in self.ear.begun()]
-
-    async def press(self, *keys: GuideKey) -> None:
-        """Press keys, one after the other, as somebody does who knows the way."""
-        for key in keys:
-            await press(self.keys, key)
-
-    async def hold(self, key: GuideKey, hold_s: float = 1.2) -> None:
-        """Hold a key."""
-        await press(self.keys, key, hold_s)
-
-    async def hears(self, pattern: str) -> Begun:
-        """Wait until something is said that was not waited for before; what comes between is
-        passed over.
-        """
-        return await self._until(
-            lambda begun: re.search(pattern, said(begun)) is not None, pattern
-        )
-
-    async def go_to(self, label: str) -> str:
-        """Press next until a control of that name is heard; returns what was said of it."""
-        for _ in range(12):
-            await self.press(GuideKey.NEXT)
-            begun = await self._until(lambda _: True, "anything")
-            if said(begun).startswith(label):
-                return said(begun)
-        raise AssertionError(f"no {label!r}: {self.transcript}")
-
     async def shown(self, screen: str) -> None:
         """What a sighted person would see, to compare with."""
         async with asyncio.timeout(WITHIN_S):
@@ -159,29 +121,7 @@ class SightlessHouse:
 
     async def _until(self, fits: Callable[[Begun], bool], what: str) -> Begun:
         try:
-            async with asyncio.timeout(WITHIN_S):
-                while True:
-                    for begun in self.ear.begun()[self._heard :]:
-                        self._heard += 1
-                        if fits(begun):
-                            return begun
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
+            return await super()._until(fits, what)
+        except NeverHeard as error:
             seen = await self.screen.describe()
-            raise AssertionError(
-                f"never heard {what!r} after {self.transcript} at {seen.screen};"
-                f" {self.kiosk.last_words()}"
-            ) from None
-
-
-def said(begun: Begun) -> str:
-    """What was said, in all languages, as one line."""
-    return " ".join(line.partition(" ")[2] for line in begun.said.splitlines())
-
-
-def number_in(text: str, language: str) -> str:
-    """The ticket's number as it was heard: "A, zero, four, two" is A042. Raises StopIteration."""
-    names = DIGITS[language].split()
-    digit = "|".join(names)
-    found = next(re.finditer(rf"([A-Z])((?:, (?:{digit}))+)", text))
-    return found[1] + "".join(str(names.index(name)) for name in found[2].split(", ")[1:])
+            raise AssertionError(f"{error} at {seen.screen}; {self.kiosk.last_words()}") from None

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from hal.body import GuideKey
-from tests.system.sightless_house import DIGITS, SightlessHouse, number_in, said
+from simulator.ears import DIGITS, number_in, said
+from tests.system.sightless_house import SightlessHouse
 
 pytestmark = [pytest.mark.window, pytest.mark.timeout(120)]
 

@@ -45,7 +45,13 @@ def a_visit(**changes: Any) -> Visit:
         taps=1,
         ticket_taps=1,
         numbers=[("ticket", "A001")],
-        slips=[{"number": "A001", "lines": ["A001", "凭证 ab12-cd34"], "complete": True}],
+        slips=[
+            {
+                "number": "A001",
+                "lines": ["A001", "凭证 ab12-cd34", "查询码 815 995"],
+                "complete": True,
+            }
+        ],
         events=[("ticket.issued", {"number": "A001"}), ("ticket.printed", {})],
         paper=["printed"],
         tickets=[{"number": "A001", "segment": "ordinary", "paper": "printed", "outcome": "open"}],
@@ -100,10 +106,48 @@ STEP = Step("I tap.", "service.A", "现金", 1, "ticket", "zh_CN", ["A001"], [],
         ("the disk was full and the screen showed", {"facts": {"shown_while_full": ["A001"]}}),
         ("and A001 was issued", {"facts": {"journalled_while_full": ["A001"]}}),
         ("120 px above the middle", {"facts": {"highest_px": [1000, 840]}}),
+        ("used again, shows ['A002'], not ['A001']", {"facts": {"shown_again": ["A002"]}}),
+        ("used again, shows [], not ['A001']", {"facts": {"shown_again": []}}),
     ],
 )
 def test_each_wrong_is_named(words, changes):
     assert words in found(**changes)
+
+
+KEYED = Step("I press.", "", "", 0, "ticket", "zh_CN", ["A001"], [], "", ["select"], ["请取"])
+BY_EAR: dict[str, Any] = {
+    "steps": [KEYED],
+    "taps": 0,
+    "ticket_taps": 0,
+    "presses": 4,
+    "ticket_presses": 3,
+    "facts": {"number_heard": "A001"},
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("", {}),
+        ("touched the screen, 1 times", {"taps": 1}),
+        ("7 keys to the ticket, at most 6", {"ticket_presses": 7}),
+        ("0 keys to the ticket", {"ticket_presses": 0}),
+        ("heard is 'A002', the screen showed ['A001']", {"facts": {"number_heard": "A002"}}),
+        ("heard is '', the screen showed ['A001']", {"facts": {}}),
+        (
+            "nothing was heard after ['select'] on ticket",
+            {"steps": [msgspec.structs.replace(KEYED, heard=[])]},
+        ),
+        (
+            "the audio guide says '贵宾'",
+            {"steps": [msgspec.structs.replace(KEYED, heard=["贵宾您好"])]},
+        ),
+    ],
+)
+def test_who_does_not_see_hears_the_number_and_touches_nothing(words, changes):
+    told = found(**{**BY_EAR, **changes})
+    assert words in told
+    assert bool(told) == bool(words)
 
 
 @pytest.mark.parametrize(
@@ -133,4 +177,11 @@ def test_the_page_has_a_row_a_step_and_no_reference_of_a_ticket():
     assert '| 2 | I tap. | `service.A`: 现金 | <img src="images/visits/x-2.png"' in text
     assert "xxxx-xxxx" in text
     assert "ab12-cd34" not in text
+    assert "查询码 8xx xxx" in text
     assert "请 A 零零一号 / Ticket A zero zero one." in text
+
+
+def test_the_page_has_the_keys_and_what_was_heard():
+    text = page([a_visit(**BY_EAR)])
+    assert "| 0, 3 keys |" in text
+    assert "| 1 | I press. | `select`: 请取 | `ticket` |" in text

@@ -199,9 +199,7 @@ class EscposPrinter:
             if answer.kind is Kind.CLEARED:
                 self._counters["cleared"] += 1
                 self._owed = 0
-                if self._buffer is _Buffer.UNSURE:
-                    self._buffer = _Buffer.EMPTY
-                elif self._buffer is _Buffer.TORN:
+                if self._may_hold_bytes():  # of a program before us, too: uncut under the cutter
                     self._buffer = _Buffer.SCRAP
                 return
         self._counters["clear_unanswered"] += 1

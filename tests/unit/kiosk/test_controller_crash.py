@@ -428,18 +428,24 @@ def wrong(bench: Bench) -> list[str]:
     return found
 
 
+async def lived(folder: Path, actions: list[str]) -> list[str]:
+    async with Bench(folder) as bench:
+        await Life(bench).live(actions)
+        await bench.stop()
+        await bench.start()
+        found = wrong(bench)
+        assert bench.kiosk._printer.health.state is not HealthState.UNKNOWN
+        await bench.stop()
+    return found
+
+
+def test_what_a_jam_left_uncut_is_not_the_next_program_s_slip(tmp_path: Path) -> None:
+    actions = ["tap service.A", "paper jam_cutter", "paper free_cutter", "kill", "tap reprint"]
+    assert vtime.run(lived(tmp_path, actions)) == []
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.sampled_from(ACTIONS), min_size=1, max_size=14))
 def test_any_order_of_faults_taps_and_deaths(actions: list[str]) -> None:
-    async def live(folder: Path) -> list[str]:
-        async with Bench(folder) as bench:
-            await Life(bench).live(actions)
-            await bench.stop()
-            await bench.start()
-            found = wrong(bench)
-            assert bench.kiosk._printer.health.state is not HealthState.UNKNOWN
-            await bench.stop()
-        return found
-
     with tempfile.TemporaryDirectory() as folder:
-        assert vtime.run(live(Path(folder))) == []
+        assert vtime.run(lived(Path(folder), actions)) == []

@@ -72,10 +72,13 @@ class Discipline:
 
     def place(self, ticket: QueueTicket) -> tuple[int, str, int]:
         """The ticket's order in its line: from when its wait counts, then node and number."""
-        began = ticket.issued_at - ticket.waited_ms
-        if self.class_of(ticket) == APPOINTMENT:
-            began = max(began, ticket.appointment_at)
+        began = self.not_before_slot(ticket, ticket.issued_at - ticket.waited_ms)
         return (began + ticket.penalty_ms, *ticket.order[1:])
+
+    def not_before_slot(self, ticket: QueueTicket, at_ms: int) -> int:
+        """``at_ms``, or the slot of an appointment that is on time, if that is later."""
+        is_appointment = self.class_of(ticket) == APPOINTMENT
+        return max(at_ms, ticket.appointment_at) if is_appointment else at_ms
 
     def rank(self, ticket: QueueTicket, now_ms: int) -> Rank:
         """What the waiting ticket is compared by; the least is called."""

@@ -106,10 +106,10 @@ class Engine:
         return self.lines.waiting(services)
 
     def waiting_from_ms(self, ticket: QueueTicket) -> int:
-        """From when on (Unix ms) the ticket's wait counts: its issue or its slot, and what it was
-        served since then does not count.
+        """From when on (Unix ms) figures and standards count the ticket's wait: its issue or its
+        slot, and what it was served since then does not count. Its place may count from earlier.
         """
-        return self.discipline.place(ticket)[0] - ticket.penalty_ms + ticket.served_ms
+        return self.discipline.not_before_slot(ticket, ticket.issued_at) + ticket.served_ms
 
     def due(self, now_ms: int) -> list[QueueTicket]:
         """Parked tickets whose time is over, the longest over first."""

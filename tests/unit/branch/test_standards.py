@@ -190,6 +190,14 @@ def test_being_served_is_not_waiting() -> None:
     assert world.said == [(world.now + 10 * MIN, "raised", f"wait:{ticket}")]
 
 
+def test_a_try_at_the_machine_is_not_waiting() -> None:
+    world = Watched({"A": (20 * MIN, 0, 0, 0)})
+    ticket = world.arrive("A", "ordinary", waited_ms=10 * MIN)
+    due = world.now + 20 * MIN
+    world.look_until(due)
+    assert world.said == [(due, "raised", f"wait:{ticket}")]
+
+
 def test_a_service_has_its_own_standards_over_those_of_the_branch() -> None:
     config = StandardsConfig(
         max_wait_min=30, max_line=8, services={"B": ServiceStandardsConfig(0, None, 1.5)}

@@ -22,6 +22,7 @@ def drawing(
     ink=INK,
     edge=LIP,
     language="en",
+    says="1, 2.",
     **control,
 ):
     """One button on paper with its label in its middle; its description and its pixels."""
@@ -43,7 +44,13 @@ def drawing(
         "shortened": False,
     }
     button = {"id": "service.A", "label": words, "rect": list(box), "spoken": words, **control}
-    screen = {"language": language, "size": [800, 600], "controls": [button], "texts": [text]}
+    screen = {
+        "language": language,
+        "size": [800, 600],
+        "controls": [button],
+        "texts": [text],
+        "spoken": says,
+    }
     return screen, picture
 
 
@@ -87,6 +94,9 @@ def test_contrast_is_from_1_to_21_and_has_no_direction(one, other):
         ({"words": "home.title"}, "'home.title' is a key, not a text"),
         ({"spoken": ""}, "service.A has no label or nothing to read aloud: ''"),
         ({"spoken": "{n} ahead"}, "nothing to read aloud: '{n} ahead'"),
+        ({"says": ""}, "it says nothing of itself: ''"),
+        ({"says": "1.\n2."}, "it says nothing of itself: '1.\\n2.'"),
+        ({"says": "现金业务"}, "'现金业务' is not in en"),
         ({"box": (640, 100, 300, 120)}, "service.A leaves the window"),
         ({"box": (100, 100, 110, 120)}, "'Cash' crosses the edge of service.A"),
     ],

@@ -1,5 +1,6 @@
 """The window's pure parts: sizes, touches, wordings, fonts, icons."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -81,14 +82,19 @@ def test_touches_of_two_runs_have_different_names():
         (Wait(6, 5, 5), ("前面 ", "6", " 人"), "约 5 分钟", "5 分钟"),
         (Wait(6), ("前面 ", "6", " 人"), "", ""),
         (Wait(0, 0, 0), NOBODY, "现在不用等", "现在不用等"),
-        (Wait(None, 15, 25), NOBODY, "前面人数未知", ""),
+        # A group of services: how long at least and at most, and nobody in particular ahead.
+        (Wait(None, 15, 25), NOBODY, "约 15–25 分钟", "15–25 分钟"),
+        (Wait(None, 5, 5), NOBODY, "约 5 分钟", "5 分钟"),
+        (Wait(None, 0, 0), NOBODY, "现在不用等", "现在不用等"),
+        (Wait(None, 15), NOBODY, "前面人数未知", ""),
+        (Wait(None, None, 25), NOBODY, "前面人数未知", ""),
         (Wait(), NOBODY, "前面人数未知", ""),
     ],
 )
 def test_a_wait_in_words(wait, ahead, line, span):
     words = wait_words(CATALOGUE, "zh_CN", wait, large=True)
     assert (words.ahead, words.line, words.span) == (ahead, line, span)
-    assert words.is_unknown == (wait.ahead is None)
+    assert words.is_unknown == (line == "前面人数未知")
 
 
 @given(
@@ -104,8 +110,10 @@ def test_what_is_unknown_is_never_shown_as_a_figure(ahead, low, high, language, 
     assert "None" not in everything
     assert "{" not in everything
     assert "\n" not in words.spoken
+    known = {ahead, low, high} if low is not None and high is not None else {ahead}
+    assert {int(figure) for figure in re.findall(r"\d+", everything)} <= known
     if ahead is None:
-        assert not any(character.isdigit() for character in everything)
+        assert words.ahead == NOBODY
     if low is None or high is None:
         assert words.span == ""
 

@@ -35,8 +35,8 @@ WORDED = (
         (screens.home("en"), "What do you need?"),
         (screens.home_offline("en"), "Network down. Tickets still work. What do you need?"),
         (
-            screens.home("en", notice="choice.machine.go"),
-            "Please go to the machine. What do you need?",
+            screens.home("en", notice="code.choose"),
+            "Choose: your booking follows. What do you need?",
         ),
         (screens.home("zh_CN", modes=Modes(simple=True)), "您要办什么？"),
         (

@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 
 from kiosk.catalogue import Catalogue
 from kiosk.ui.fonts import Fonts
-from kiosk.ui.tokens import BODY_SIMPLE, CONTRAST, DAY, Colour, Metrics, Palette
+from kiosk.ui.tokens import (
+    BODY_SIMPLE,
+    CONTRAST,
+    DAY,
+    LEAST_CAPITAL_SIMPLE_MM,
+    Colour,
+    Metrics,
+    Palette,
+)
 from kiosk.ui.touch import TouchGuard
 from kiosk.view import PLAIN, Modes
 
@@ -29,6 +37,13 @@ class Kit:
     def rgba(self, role: str) -> Colour:
         """The colour of ``role`` in this mode."""
         return (CONTRAST if self.modes.contrast else self.day)[role]
+
+    @property
+    def least_font_px(self) -> int:
+        """The smallest font that the mode promises where there is room for it."""
+        if self.modes.simple and self.metrics.large:
+            return self.metrics.capital_px(LEAST_CAPITAL_SIMPLE_MM)
+        return self.metrics.least_font_px
 
     def font_px(self, reference_px: float) -> int:
         """Font size of a reference size; in simple mode nothing is smaller than its body text."""

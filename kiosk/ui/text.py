@@ -7,13 +7,9 @@ from kivy.graphics import Color, Rectangle
 from kivy.uix.widget import Widget
 
 from kiosk.ui.kit import Kit
-from kiosk.ui.tokens import INK, Colour
+from kiosk.ui.tokens import INK, Colour, step_down
 
 _ELLIPSIS = "…"
-_STEP_PX = 4
-"""A text is set smaller by whole steps: each size of a Chinese font is megabytes in memory, and
-every text a size of its own would fill them with 64, which the renderer keeps for ever.
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +107,8 @@ class Text(Widget):
         least = min(px, self._metrics.least_font_px)
         rendered = self._line(text, px)
         while room is not None and rendered.texture.width > room and px > least:
-            fitting = int(px * room / rendered.texture.width)
-            px = max(least, min(px - 1, fitting) // _STEP_PX * _STEP_PX)
+            fitting = min(px - 1, int(px * room / rendered.texture.width))
+            px = max(least, step_down(fitting, self._kit.least_font_px))
             rendered = self._line(text, px)
         whole = text
         while room is not None and rendered.texture.width > room and len(whole) > 1:

@@ -84,10 +84,16 @@ STUB_STEP = 26
 
 # EN 301 549 asks for 0.7° of a capital; 0.0122 × the 600 mm a customer stands away.
 LEAST_CAPITAL_MM = 7.3
+LEAST_CAPITAL_SIMPLE_MM = 10.4  # on the large kiosk
 LEAST_TARGET_MM = 20.0
 CAPITAL_EM = 0.733  # of Noto Sans CJK, both weights; digits are as high
 
 BODY_SIMPLE = 60  # reference pixels of the smallest text in simple mode
+
+FONT_STEP_PX = 4
+"""A text is set smaller by whole steps: each size of a Chinese font is megabytes in memory, and
+every text a size of its own would fill them with 64, which the renderer keeps for ever.
+"""
 
 PRESS_UP_S = 0.08
 CHEVRON_S = 0.5
@@ -151,7 +157,11 @@ class Metrics:
     @property
     def least_font_px(self) -> int:
         """The smallest font whose capitals are 7.3 mm high on this screen."""
-        return math.ceil(LEAST_CAPITAL_MM / (CAPITAL_EM * self.pixel_pitch_mm))
+        return self.capital_px(LEAST_CAPITAL_MM)
+
+    def capital_px(self, capital_mm: float) -> int:
+        """The smallest font whose capitals are ``capital_mm`` high on this screen."""
+        return math.ceil(capital_mm / (CAPITAL_EM * self.pixel_pitch_mm))
 
     def font_px(self, reference_px: float) -> int:
         """Font size of a reference size, never below the smallest legal one."""
@@ -161,3 +171,11 @@ class Metrics:
     def least_target_px(self) -> int:
         """20 mm in window pixels."""
         return math.ceil(LEAST_TARGET_MM / self.pixel_pitch_mm)
+
+
+def step_down(fitting_px: int, least_px: int) -> int:
+    """The size for a text that would fit at ``fitting_px``: whole steps, but not below
+    ``least_px`` where that fits.
+    """
+    whole = fitting_px // FONT_STEP_PX * FONT_STEP_PX
+    return least_px if whole < least_px <= fitting_px else whole

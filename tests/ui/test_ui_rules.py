@@ -9,7 +9,7 @@ from hypothesis import given, strategies as st
 from kiosk.catalogue import Catalogue
 from kiosk.ui import FontError, WindowError, fonts
 from kiosk.ui.icon_shapes import GRID, ICONS, Arc, Dot, Sector, Strokes
-from kiosk.ui.tokens import CAPITAL_EM, Metrics
+from kiosk.ui.tokens import CAPITAL_EM, Metrics, step_down
 from kiosk.ui.touch import TouchGuard
 from kiosk.ui.waits import NOBODY, wait_words
 from kiosk.view import Wait
@@ -33,6 +33,14 @@ def test_the_smallest_font_and_target_follow_from_millimetres():
 def test_a_font_is_never_below_the_legal_size(width, height, pitch_mm, px):
     metrics = Metrics((width, height), pitch_mm)
     assert metrics.font_px(px) * CAPITAL_EM * pitch_mm >= 7.3 - 1e-9
+
+
+@given(fitting_px=st.integers(1, 400), least_px=st.integers(1, 120))
+def test_a_text_is_set_in_whole_steps_and_not_below_a_least_size_that_fits(fitting_px, least_px):
+    px = step_down(fitting_px, least_px)
+    assert fitting_px - 4 < px <= fitting_px
+    assert px % 4 == 0 or px == least_px
+    assert px >= least_px or fitting_px < least_px
 
 
 @given(width=st.integers(200, 4000), height=st.integers(200, 4000))

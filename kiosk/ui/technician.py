@@ -14,8 +14,8 @@ from kiosk.technician import (
 )
 from kiosk.ui.controls import PRIMARY, SECONDARY, PushButton
 from kiosk.ui.kit import Box, Kit
-from kiosk.ui.page import HEADER, HEADER_SMALL, HeaderBand, Page
-from kiosk.ui.text import Style
+from kiosk.ui.page import HEADER_SMALL, HeaderBand, Page
+from kiosk.ui.text import Style, Text
 from kiosk.ui.tokens import MUTED
 from kiosk.view import SelfTestRow, TechnicianView
 
@@ -154,11 +154,14 @@ class MenuPage(Page):
 class GridPage(Page):
     """Cells over the whole screen; each one that was felt says so."""
 
+    _title_text: Text | None = None
+
     def __init__(self, kit: Kit) -> None:
         super().__init__(kit)
         self._header = HeaderBand(self)
         if self.large:
-            left, top, width, height, columns, rows = 48, HEADER + GAP, 984, 1480, 4, 6
+            self._title_text = self.add_text(Style(72, True), 48, 262, 984)
+            left, top, width, height, columns, rows = 48, 300, 984, 1364, 4, 6
             back: Box = (48, 1704, 984, 150)
         else:
             left, top, width, height, columns, rows = 32, HEADER_SMALL + GAP, 1216, 488, 6, 3
@@ -182,7 +185,10 @@ class GridPage(Page):
     def update(self, view: TechnicianView) -> None:
         """Mark the cells that were touched."""
         self.language = view.language
-        self._header.write(view.header, view.language)
+        title = self.say("tech.grid")
+        self._header.write(view.header, view.language, title)
+        if self._title_text is not None:
+            self._title_text.write(title)
         for number, cell in self._cells.items():
             felt = number in view.touched
             cell.write(self.say("tech.felt") if felt else number)

@@ -282,8 +282,7 @@ async def test_what_could_not_be_stored_is_told_when_it_can(tmp_path: Path) -> N
         await asyncio.sleep(400)
         assert len(listener.words) < 60
         with pytest.raises(NotStored):
-            for number in range(60):  # the last page may have room for a few
-                bench.branch.hall.take(alert.id, f"k{number}", "")
+            take_until_full(bench, alert.id)
         bench.limit_disk(full=False)
         await asyncio.sleep(SOON_S)
         assert listener.said == [("raised", "wait")] * 60
@@ -336,6 +335,12 @@ async def test_a_word_that_the_line_swallowed_goes_again_with_the_next_connect(
         await settle()
         assert listener.said == [("raised", "device")]
         assert alerting._spool.waiting == 0
+
+
+def take_until_full(bench: BranchBench, alert: str) -> None:
+    """The last page of the file may have room for a few."""
+    for number in range(60):
+        bench.branch.hall.take(alert, f"k{number}", "")
 
 
 async def unhappy_offline(bench: BranchBench) -> None:

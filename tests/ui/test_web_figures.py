@@ -17,7 +17,8 @@ from branch.web.server import bind, serve
 from tests.ui.web_branch import ToyBranch
 from tests.ui.web_site import FLAGS, Site, text, width
 from tests.unit.branch.events import DATE
-from tests.unit.branch.test_figures import append, book_of, forecaster, history
+from tests.unit.branch.figures_forecasts import of_any_kind
+from tests.unit.branch.test_figures import append, book_of, history
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
@@ -35,7 +36,7 @@ async def site(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     file: Path = tmp_path_factory.mktemp("figures") / "branch.db"
     store = Store(f"sqlite:///{file}")
     rng = random.Random(7)
-    store.forecasts = forecaster(rng)
+    store.forecasts = of_any_kind(rng)
     append(store, history(rng, 600))
     app = create_app(ToyBranch(), version="1", figures=book_of(store, UTC))
     listener = bind("127.0.0.1", 0)

@@ -167,26 +167,19 @@ def closed(language: str, **changes: Any) -> ClosedView:
 
 
 FRAUD = Words(zh_CN="验证码，谁也不给", en="Keep your codes secret")
-FRAUD_LINES = {
-    "zh_CN": (
-        "银行和警察都不会向您要验证码。",
-        "有人催您转账，先停一停，",
-        "问问家人，或者问问大堂经理。",
-    ),
-    "en": (
-        "No bank and no police officer",
-        "ever asks for your code.",
-        "Pressed to pay? Ask us first.",
-    ),
-}
+FRAUD_LINES = (
+    Words(zh_CN="银行和警察都不会向您要验证码。", en="No bank and no police officer"),
+    Words(zh_CN="有人催您转账，先停一停，", en="ever asks for your code."),
+    Words(zh_CN="问问家人，或者问问大堂经理。", en="Pressed to pay? Ask us first."),
+)
 WIDEST = Words(zh_CN="宽" * (MOST_TITLE_WIDTH // 2), en="Widest of all: a title")
-WIDEST_LINE = {"zh_CN": "宽" * (MOST_LINE_WIDTH // 2), "en": "As wide a line as anybody may have"}
+WIDEST_LINE = Words(zh_CN="宽" * (MOST_LINE_WIDTH // 2), en="As wide a line as anybody may have")
 
 
 def attract(
-    language: str, title: dict[str, str], lines: tuple[str, ...], icon: str = "warn"
+    language: str, title: dict[str, str], lines: tuple[Words, ...], icon: str = "warn"
 ) -> AttractView:
-    return AttractView(language, HEADER, title, lines, icon)
+    return AttractView(language, HEADER, title, tuple(line[language] for line in lines), icon)
 
 
 def gallery(language: str) -> dict[str, View]:
@@ -228,9 +221,9 @@ def gallery(language: str) -> dict[str, View]:
         "no-slip-unknown": no_slip(language, wait=Wait()),
         "no-slip-again": no_slip(language, cause="other", again=True),
         "no-slip-no-code-again": no_slip(language, None, told=False, cause="other", again=True),
-        "attract": attract(language, FRAUD, FRAUD_LINES[language]),
-        "attract-widest": attract(language, WIDEST, (WIDEST_LINE[language],) * MOST_LINES),
-        "attract-promises": attract(language, {}, FRAUD_LINES[language][:1], "check"),
+        "attract": attract(language, FRAUD, FRAUD_LINES),
+        "attract-widest": attract(language, WIDEST, (WIDEST_LINE,) * MOST_LINES),
+        "attract-promises": attract(language, {}, FRAUD_LINES[:1], "check"),
         "closed": closed(language),
         "closed-bare": closed(language, opens={}, days=WEEK[:1], elsewhere={}),
         "out-of-service": out_of_service(language),

@@ -224,7 +224,7 @@ def test_the_release_of_the_touch_that_issued_does_not_clear_the_ticket(kiosk):
 
 def test_a_touch_on_the_public_words_begins_when_it_goes_down_and_presses_nothing(kiosk):
     tile = _control(kiosk.show(views.home("en")), "service.A")
-    kiosk.show(views.attract("en", views.FRAUD, views.FRAUD_LINES["en"]))
+    kiosk.show(views.attract("en", views.FRAUD, views.FRAUD_LINES))
     kiosk.rested()
     assert kiosk.tap(tile)["control"] == "anywhere"  # where a tile will be
     assert _accepted(kiosk) == ["anywhere"]

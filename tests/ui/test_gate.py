@@ -29,7 +29,7 @@ async def test_a_sample_of_screens_has_no_fault(tmp_path):
         ("target", "home plain en large: language: 18.8 mm, at least 20"),
         ("contrast", "home plain en large: 'Deposit, withdraw': "),
         ("room", "home plain en large: 'Tap once and take your ticket. There is"),
-        ("ring", "home plain zh_CN large: service.A: ring 1.00:1, at least 3"),
+        ("ring", "home plain zh_CN large: check_in: ring 1.00:1, at least 3"),
         ("translation", "home plain en large: '您好，请选择业务' is not in en"),
     ],
 )

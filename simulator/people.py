@@ -30,8 +30,8 @@ from simulator.errors import NotStarted, SimulatorError
 from simulator.screen import Description, Screen
 from simulator.tellers import PadTeller, PageTeller, Teller
 
-QUESTION = "reason"
-"""The screen after somebody else's low rating at a counter."""
+QUESTION = frozenset({"reason", "thanks"})
+"""After somebody else's low rating at a counter, and after a finger that met its answers."""
 SLIP_S = 12.0
 """How long a visitor waits for the slip before asking for help."""
 TAP_AGAIN_S = 1.0
@@ -190,9 +190,9 @@ class People:
         await self._touch(seen, tile, twice=chance.random() < DOUBLE_TOUCH)
         loop = asyncio.get_running_loop()
         give_up_s = loop.time() + SLIP_S
-        while seen.screen in ("home", QUESTION) and loop.time() < give_up_s:
+        while seen.screen in {"home", *QUESTION} and loop.time() < give_up_s:
             seen = await self._after_touch(seen)
-            if seen.screen == QUESTION:
+            if seen.screen in QUESTION:
                 seen = await self._clear_screen()  # it came under the finger
             if seen.screen == "home":
                 await self._touch(seen, tile)

@@ -8,12 +8,13 @@ from kiosk import tree
 from kiosk.attract import attract_view
 from kiosk.closing import closed_because, closed_view
 from kiosk.code_views import code_said_view, code_view
-from kiosk.config import KioskConfig, ServiceConfig
+from kiosk.config import BranchName, KioskConfig, ServiceConfig
 from kiosk.dates import date_words
 from kiosk.flow import SERVICE_PREFIX, Phase, Visit
 from kiosk.offering import service_of
 from kiosk.sheets import Known, sheet_view
 from kiosk.view import (
+    LANGUAGES,
     AccessView,
     ClosedView,
     CodeSaidView,
@@ -61,10 +62,20 @@ class OnPaper:
 def header(config: KioskConfig, now: datetime) -> Header:
     """Branch, date and clock of the header band."""
     return Header(
-        branch=Words(zh_CN=config.branch.zh, en=config.branch.en),
+        branch=branch_names(config.branch),
         date=date_words(now),
         clock=f"{now:%H:%M}",
     )
+
+
+def branch_names(branch: BranchName) -> Words:
+    """The branch's name by language."""
+    return Words(zh_CN=branch.zh, en=branch.en)
+
+
+def paper_language(language: str) -> str:
+    """The language of the paper that belongs to a screen: slips have words of their own."""
+    return language if language in LANGUAGES else "en"
 
 
 def names(service: ServiceConfig) -> Words:

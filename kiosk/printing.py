@@ -29,10 +29,9 @@ from kiosk.paper import (
     TicketPaper,
     step,
 )
-from kiosk.presenter import OnPaper, names, reference, ticket_page
+from kiosk.presenter import OnPaper, branch_names, names, paper_language, reference, ticket_page
 from kiosk.return_slip import build_return_slip
 from kiosk.slip import build_slip, build_test_slip
-from kiosk.view import LANGUAGES
 from sync.clock import Clock
 from sync.codes import ticket_code
 from sync.crashpoint import reach
@@ -82,13 +81,8 @@ class SlipPrinter:
 
     async def print_test(self) -> PrintResult:
         """Print a slip that is nobody's ticket, for a technician."""
-        slip = build_test_slip(self._branch.zh, self._branch.en)
-        try:
-            async with asyncio.timeout(DEADLINE_S):
-                return await self._printer.print_slip(slip)
-        except (TimeoutError, HalError, ValueError) as error:
-            log.warning("printer.no_test", error=str(error))
-            return PrintResult(Paper.UNKNOWN, "error")
+        branch = self._branch
+        return await self.send(build_test_slip(branch.zh, branch.en), "test")
 
     async def print(
         self,
@@ -109,7 +103,7 @@ class SlipPrinter:
         branch = self._branch
         try:
             slip = build_slip(
-                branch_name=branch.zh if language == "zh_CN" else branch.en,
+                branch_name=branch_names(branch)[language],
                 service_name=names(self._offering.service(ticket.service))[language],
                 number=ticket.number,
                 waiting=wait.ahead,
@@ -118,7 +112,7 @@ class SlipPrinter:
                 reference=reference(ticket.id),
                 public_url=ticket_page(branch.public_url, ticket.id),
                 complaints_phone=branch.complaints_phone,
-                language=language if language in LANGUAGES else "en",  # a slip has its own words
+                language=paper_language(language),
                 copy=copy,
                 code=ticket_code(ticket.id) if self._check_in else "",
             )
@@ -156,18 +150,18 @@ class SlipPrinter:
         branch = self._branch
         try:
             slip = build_return_slip(
-                branch_name=branch.zh if language == "zh_CN" else branch.en,
+                branch_name=branch_names(branch)[language],
                 service_name=names(self._offering.service(said.service))[language],
                 code=said.number,
                 clock=said.clock,
                 language=language,
                 reader=self._reader,
             )
-            async with asyncio.timeout(DEADLINE_S):
-                result = await self._printer.print_slip(slip)
-            log.info("return.slip", paper=result.paper.value)
-        except Exception:
-            log.exception("return.not_printed")
+        except (ValueError, KeyError) as error:
+            _unprintable("return", error)
+            return
+        result = await self.send(slip, "return")
+        log.info("return.slip", paper=result.paper.value)
 
     async def check(self) -> Health:
         """Ask the printer now."""
@@ -277,7 +271,7 @@ class PaperKeeper:
         last = self._journal.last_of("ticket.issued")
         if not isinstance(last, TicketIssued) or not self._is_waited_for(last):
             last = None
-        issued = {ticket: self._issue_of(ticket) for ticket in left}
+        issued = {ticket: self.issue_of(ticket) for ticket in left}
         for ticket in sorted(left, key=lambda ticket: _place(issued[ticket])):
             self._ticket, self._paper = ticket, left[ticket]
             if last is not None and ticket == last.id:
@@ -325,7 +319,7 @@ class PaperKeeper:
             age_ms = self._clock.wall_ms() - event.ts
         return 0 <= age_ms <= RESHOW_MS
 
-    def _issue_of(self, ticket: str) -> TicketIssued | None:
+    def issue_of(self, ticket: str) -> TicketIssued | None:
         """The ticket's issue; None when its row was pruned."""
         events = self._journal.events_about(ticket)
         return next((event for event in events if isinstance(event, TicketIssued)), None)

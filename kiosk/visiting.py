@@ -18,17 +18,22 @@ from kiosk.feedback_desk import FeedbackDesk
 from kiosk.issuing import Granted, Issuer
 from kiosk.ledger import Ledger
 from kiosk.offering import Offering
-from kiosk.presenter import OnPaper, letters_with_steps, person_letter
+from kiosk.presenter import (
+    OnPaper,
+    branch_names,
+    letters_with_steps,
+    paper_language,
+    person_letter,
+)
 from kiosk.printing import RESTART, PaperKeeper, SlipPrinter
 from kiosk.receipt import TOPICS, build_receipt
 from kiosk.times import length_s
 from kiosk.tree import groups
-from kiosk.view import LANGUAGES, Wait
+from kiosk.view import Wait
 from kiosk.visit import fresh
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.journal import Journal
-from sync.messages import TicketIssued
 from sync.outbox import Outbox
 
 LOW_SCORES = (1, 2)
@@ -185,9 +190,7 @@ class VisitRunner:
             or not self._offering.config.screen.ask_reason
         ):
             return
-        issued = next(
-            (e for e in self._journal.events_about(ticket) if isinstance(e, TicketIssued)), None
-        )
+        issued = self._papers.issue_of(ticket)
         number = issued.data.number if issued else ""
         self.dispatch(flow.PressedLow(LowPress(ticket, number, counter, score_1to5)))
 
@@ -257,11 +260,9 @@ class VisitRunner:
         self._printed()
 
     def _receipt(self, topic: str, number: str, due_date: str) -> Slip:
-        branch, language = self._offering.config.branch, self.visit.language
-        if language not in LANGUAGES:
-            language = "en"  # a slip has its own words
+        branch, language = self._offering.config.branch, paper_language(self.visit.language)
         return build_receipt(
-            branch_name=branch.zh if language == "zh_CN" else branch.en,
+            branch_name=branch_names(branch)[language],
             number=number,
             topic=TOPICS[language][topic],
             opened_text=f"{self._now():%Y-%m-%d %H:%M}",

@@ -316,7 +316,7 @@ class KioskController:
 
     def coded(self, code: str) -> None:
         """A code of the branch was held to the reader."""
-        if not self._stopping:
+        if not self._stopping and not self.technician.is_open:
             self.visits.dispatch(flow.Coded(code))
 
     @property

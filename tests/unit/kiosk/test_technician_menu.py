@@ -114,6 +114,18 @@ async def test_no_ticket_comes_from_under_the_menu(tmp_path: Path) -> None:
 
 
 @virtual
+async def test_a_card_or_a_code_under_the_menu_is_nobodys(tmp_path: Path) -> None:
+    async with Bench(tmp_path, config=CONFIG) as bench:
+        await bench.start()
+        await entered(bench)
+        before = bench.kiosk.visit
+        bench.kiosk.identify("vip")
+        bench.kiosk.coded("482915")
+        assert bench.kiosk.visit == before
+        await bench.stop()
+
+
+@virtual
 async def test_the_test_slip_is_nobodys_ticket(tmp_path: Path) -> None:
     async with Bench(tmp_path, config=CONFIG) as bench:
         await bench.start()

@@ -153,8 +153,8 @@ def _receipt(talk: Talk, language: str, top: Header, modes: Modes, known: Known)
     ready = talk.receipt in (Receipt.PRINTED, Receipt.FAILED)
     return SheetView(
         language, top, Screen.RECEIPT, Said("receipt.title"), tuple(lines), (),
-        ACKNOWLEDGE if ready else None, plate=talk.number, person="help.call" if ready else "",
-        modes=modes,
+        ACKNOWLEDGE if ready else None, icon="slip", plate=talk.number,
+        person="help.call" if ready else "", modes=modes,
     )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """What is known of a code, in words, and at most four things to do about it."""
 
-from kiosk.ui.controls import PRIMARY, SECONDARY, Look, PushButton
+from kiosk.ui.controls import PRIMARY, SECONDARY, Icon, Look, PushButton
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style
@@ -17,6 +17,12 @@ from kiosk.view import (
 
 GAP_SMALL = 16
 _ICONS = {CONTROL_BACK: "back", CONTROL_PERSON: "staff"}
+_SIGNS = {
+    "on_time": "clock", "early": "clock", "late": "clock", "other_day": "clock", "used": "slip",
+    "offline": "offline", "unreached": "offline", "waiting": "people", "breached": "hourglass",
+    "parked": "pause", "called": "window", "return": "check", "machine": "machine",
+}  # fmt: skip
+"""The sign above each word; a warning where nothing better fits."""
 _BELOW = (CONTROL_BACK, CONTROL_PERSON)
 _LABELS = {
     CONTROL_AGAIN: "code.again",
@@ -45,8 +51,10 @@ class CodeSaidPage(Page):
         self._buttons: list[PushButton] = []
         self._built: tuple[str, ...] = ()
         if self.large:
-            self._title = self.add_lines(Style(80, True), MARGIN, 320, 112, WIDTH)
-            self._body = self.add_lines(Style(54, colour=INK), MARGIN, 600, 84, WIDTH)
+            self._icon = Icon(kit, INK)
+            self.add_widget(self._icon)
+            self._title = self.add_lines(Style(84, True), MARGIN, 516, 108, WIDTH)
+            self._body = self.add_lines(Style(56, colour=INK), MARGIN, 744, 88, WIDTH)
         else:
             self._body = self.add_lines(Style(60), MARGIN_SMALL, 190, 76, WIDTH_SMALL)
 
@@ -56,7 +64,9 @@ class CodeSaidPage(Page):
         title = self._words(f"code.{view.state}", view)
         self._header.write(view.header, view.language, title.replace("\n", " "))
         if self.large:
+            self._icon.show(_SIGNS.get(view.state, "warn"), MARGIN, 232, 152)
             self._title.write(title)
+            self._body.place(MARGIN, 636 + 108 * (title.count("\n") + 0.2), 88, WIDTH)
         self._body.write(self._body_of(view))
         if view.choices != self._built:
             self._rebuild(view.choices)

@@ -15,6 +15,7 @@ from kiosk.view import (
     IdleView,
     NoSlipView,
     OutOfServiceView,
+    Screen,
     SheetView,
     TechnicianView,
     TicketView,
@@ -107,6 +108,18 @@ def _sheet(kit: Kit) -> Page:
     return SheetPage(kit)
 
 
+def _statement(kit: Kit) -> Page:
+    from kiosk.ui.statement import StatementPage
+
+    return StatementPage(kit)
+
+
+def _promises(kit: Kit) -> Page:
+    from kiosk.ui.promises import PromisesPage
+
+    return PromisesPage(kit)
+
+
 def _out_of_service(kit: Kit) -> Page:
     from kiosk.ui.out_of_service import OutOfServicePage
 
@@ -132,6 +145,8 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "access": _access,
     "triage": _triage,
     "sheet": _sheet,
+    "statement": _statement,
+    "promises": _promises,
     "code": _code,
     "code said": _code_said,
     "idle": _idle,
@@ -142,6 +157,12 @@ BUILDERS: dict[str, Callable[[Kit], Page]] = {
     "technician code": _technician("code"),
     "technician menu": _technician("menu"),
     "technician grid": _technician("grid"),
+}
+_SHEETS = {
+    Screen.COMMITMENTS: "promises",
+    Screen.HELP: "statement",
+    Screen.RECEIPT: "statement",
+    Screen.THANKS: "statement",
 }
 LATER = frozenset(
     {"simple home", "low home", "technician code", "technician menu", "technician grid"}
@@ -161,7 +182,7 @@ def page_name(view: View) -> str:
         case TriageView():
             return "triage"
         case SheetView():
-            return "sheet"
+            return _SHEETS.get(view.screen, "sheet")
         case ClosedView():
             return "closed"
         case AttractView():

@@ -23,9 +23,16 @@ from kiosk.ui.page import (
     Page,
 )
 from kiosk.ui.text import Lines, Style
-from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_PLATE, PLATE
+from kiosk.ui.tokens import INK, MUTED
 from kiosk.ui.waits import say
-from kiosk.view import CONTROL_ACKNOWLEDGE, CONTROL_HELP, CONTROL_LANGUAGE, Option, SheetView
+from kiosk.view import (
+    CONTROL_ACKNOWLEDGE,
+    CONTROL_DONE,
+    CONTROL_HELP,
+    CONTROL_LANGUAGE,
+    Option,
+    SheetView,
+)
 
 ControlT = TypeVar("ControlT", bound=Control)
 
@@ -36,16 +43,17 @@ SWITCH_WIDTH = 312
 MIDDLE, MIDDLE_SMALL = 976.0, 402.0
 """Where low controls begin."""
 TALLEST = 204.0
+TALL_PX = 84
 TWO_LINES = 150.0
 """The height of a control whose name may have two lines."""
 LOWEST_SMALL, LOW_ROW_SMALL, ROW_SMALL = 640.0, 668.0, 118.0
 """The last row of the small kiosk, with low controls, and the height of 20 mm."""
 MOST_ROWS = 12
+MAIN = (CONTROL_ACKNOWLEDGE, CONTROL_HELP, CONTROL_DONE)
+"""The first of these that a sheet has is the button it is about."""
 TITLE_PX, ROW_PX, STRONG_PX = 80, 50, 64
 FIRST, STEP, STRONG_STEP, CLOSE_STEP = 376.0, 68.0, 104.0, 60.0
 FIRST_SMALL, STEP_SMALL, PX_SMALL = 178.0, 70.0, 60
-PLATE_BOX: Box = (MARGIN, 600, WIDTH, 300)
-PLATE_BOX_SMALL: Box = (MARGIN_SMALL, 350, WIDTH_SMALL, 190)
 
 
 class OptionButton(Control):
@@ -85,12 +93,6 @@ class SheetPage(Page):
         self._header = HeaderBand(self)
         self._icon = Icon(kit, INK)
         self.add_widget(self._icon)
-        box = PLATE_BOX if self.large else PLATE_BOX_SMALL
-        self._plate = self.add_panel(CLEAR, box)
-        px = 168 if self.large else 130
-        middle = box[1] + box[3] / 2 + CAPITAL_EM / 2 * px
-        style = Style(px, True, ON_PLATE, "centre")
-        self._number = self.add_text(style, box[0] + box[2] / 2, middle, box[2] - 48)
         self._title = self.add_lines(Style(TITLE_PX, True), MARGIN, 298, 84, WIDTH)
         self._rows = [self.add_text(Style(ROW_PX), MARGIN, 0) for _ in range(MOST_ROWS)]
         self._controls = Widget(size=(0, 0))
@@ -107,8 +109,6 @@ class SheetPage(Page):
         if self.large:
             self._write_title(view, title)
         below = self._write_rows(view)
-        self._plate.paint(self.kit.rgba(PLATE if view.plate else CLEAR))
-        self._number.write(view.plate)
         shape = (view.screen, view.options, view.leave, view.person, view.switch, below)
         if shape != self._shape:
             self._shape = shape
@@ -167,7 +167,7 @@ class SheetPage(Page):
             for option, box in zip(view.options, boxes, strict=True)
         ]
         controls = [control for _, control, _, _ in ways]
-        first = next((c for c in (CONTROL_ACKNOWLEDGE, CONTROL_HELP) if c in controls), "")
+        first = next((control for control in MAIN if control in controls), "")
         self._buttons = [
             (
                 key,
@@ -184,6 +184,7 @@ class SheetPage(Page):
 
     def _button(self, control: str, box: Box, icon: str, look: Look) -> PushButton:
         px = (64 if control == CONTROL_HELP else 60) if self.large else 62
+        px = TALL_PX if box[3] > TALLEST else px
         return PushButton(
             self.kit, control, box, look, px=px, icon=icon, icon_px=72 if self.large else 64
         )

@@ -123,8 +123,8 @@ class Text(Widget):
         self._drawn.ascent = rendered.get_ascent()
 
     def _line(self, text: str, px: int) -> TextRenderer:
-        name = self._fonts.bold if self._style.bold else self._fonts.regular
-        rendered = TextRenderer(text=text, font_name=name, font_size=px)
+        face = self._fonts.face(text, bold=self._style.bold)
+        rendered = TextRenderer(text=text, font_name=face, font_size=px)
         rendered.refresh()
         return rendered
 

@@ -138,13 +138,17 @@ def test_a_broken_collection_is_named_and_leaves_nothing_behind(tmp_path):
     assert not list(tmp_path.glob("cache/*"))
 
 
-def test_the_chinese_face_is_taken_once_and_has_every_character(tmp_path):
+@pytest.fixture(scope="module")
+def faces_cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("faces")
+
+
+def test_the_chinese_face_is_taken_once_and_has_every_character(tmp_path, faces_cache):
     from fontTools.ttLib import TTFont
 
-    cache = tmp_path / "cache"
-    faces = fonts.load(cache=cache)
-    assert fonts.load(folders=(tmp_path / "nowhere",), cache=cache) == faces
-    assert sorted(path.suffix for path in cache.iterdir()) == [".otf", ".otf"]
+    faces = fonts.load(cache=faces_cache)
+    assert fonts.load(folders=(tmp_path / "nowhere",), cache=faces_cache) == faces
+    assert [path.suffix for path in faces_cache.iterdir()] == [".otf"] * 4
     shown = {
         character
         for language in CATALOGUE.languages
@@ -172,3 +176,51 @@ def test_icons_stay_on_their_grid():
                 case Dot(x, y, _) | Arc(x, y, _) | Sector(x, y, _):
                     reach = [x, y]
             assert all(0 <= number <= GRID for number in reach), name
+
+
+def _drawn(font, character):
+    from fontTools.pens.recordingPen import RecordingPen
+
+    pen, name = RecordingPen(), font.getBestCmap()[ord(character)]
+    font.getGlyphSet()[name].draw(pen)
+    return pen.value, font["hmtx"][name]
+
+
+def test_a_lean_face_draws_what_the_whole_one_draws(faces_cache):
+    from fontTools.ttLib import TTFont
+
+    faces = fonts.load(cache=faces_cache)
+    pairs = ((faces.regular, faces.lean_regular), (faces.bold, faces.lean_bold))
+    for whole_path, lean_path in pairs:
+        with TTFont(whole_path, lazy=True) as whole, TTFont(lean_path, lazy=True) as lean:
+            has = fonts.common() & whole.getBestCmap().keys()
+            assert has - lean.getBestCmap().keys() == set()
+            assert len(has) > 7_500
+            assert lean["maxp"].numGlyphs < 8_000
+            for table in ("hhea", "OS/2"):
+                for edge in ("ascent", "descent", "lineGap", "sTypoAscender", "usWinAscent"):
+                    assert getattr(lean[table], edge, 0) == getattr(whole[table], edge, 0)
+            for character in "Aflg9…—取号办理齄àß":
+                assert _drawn(lean, character) == _drawn(whole, character)
+
+
+@pytest.mark.parametrize(
+    ("text", "common"),
+    [("", True), ("取号 – 「A042」", True), ("Łódź… l’été", True), ("喆", False), ("取號", False),
+     ("Привет", True), ("สวัสดี", False), ("𠮷野家", False)],
+)  # fmt: skip
+def test_a_text_with_a_rare_character_has_the_whole_face(text, common):
+    faces = fonts.Fonts("whole", "whole bold", "lean", "lean bold")
+    assert fonts.is_common(text) is common
+    assert all(ord(c) in fonts.common() for c in text) is common
+    assert faces.face(text, bold=False) == ("lean" if common else "whole")
+    assert faces.face(text, bold=True) == ("lean bold" if common else "whole bold")
+
+
+def test_where_no_lean_face_can_be_made_the_whole_one_stands_for_it(tmp_path, faces_cache):
+    fonts.load(cache=faces_cache)
+    for name in ("NotoSansCJKsc-Regular.otf", "NotoSansCJKsc-Bold.otf"):
+        (tmp_path / name).write_bytes(b"not a font")
+    faces = fonts.load(cache=tmp_path)
+    assert (faces.lean_regular, faces.lean_bold) == (faces.regular, faces.bold)
+    assert len(list(tmp_path.iterdir())) == 2

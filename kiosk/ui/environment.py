@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from kiosk.ui import WindowError
+from kiosk.ui.heap import keep_flat
 
 # A frame at most every 16.7 ms: the answer to a touch is drawn well within 50 ms, and an idle loop
 # that draws nothing costs about 3 % of a core (30 frames a second would save one of them).
@@ -43,6 +44,7 @@ def prepare(
             "Kivy was imported before the kiosk's window was made, so its settings are fixed; "
             "make the KioskWindow first, and one only in a process"
         )
+    keep_flat()
     home = kivy_home or Path(tempfile.mkdtemp(prefix="lobby-kivy-"))
     try:
         home.mkdir(parents=True, exist_ok=True)

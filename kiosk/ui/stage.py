@@ -29,6 +29,7 @@ from kiosk.ui.kit import Kit
 from kiosk.ui.lockdown import Ground, lock
 from kiosk.ui.page import MARGIN, MARGIN_SMALL, Page
 from kiosk.ui.screens import BUILDERS, LATER, page_name
+from kiosk.ui.text import Text
 from kiosk.ui.tokens import PAPER
 from kiosk.view import CONTROL_TECHNICIAN, PLAIN, IdleView, Modes, View
 
@@ -215,9 +216,13 @@ class Stage(App):
         return self._pages[name, modes]
 
     def _forget(self, modes: Modes) -> None:
-        """Keep the plain pages and those of this visitor's modes: memory stays bounded."""
+        """Keep the plain pages and those of this visitor's modes: memory stays bounded. The
+        pictures of texts go at once; a page is a ring of references, and goes when Python looks.
+        """
         for key in [key for key in self._pages if key[1] not in (PLAIN, modes)]:
-            del self._pages[key]
+            for widget in self._pages.pop(key).walk(restrict=True):
+                if isinstance(widget, Text):
+                    widget.release()
 
     def _flipped(self, *_: Any) -> None:
         changed, self._changed = self._changed, False

@@ -97,6 +97,12 @@ class Text(Widget):
             self._render(text)
         self._settle()
 
+    def release(self) -> None:
+        """Give the picture back; the next write draws anew."""
+        self._drawn = _Drawn()
+        self._rectangle.texture = None
+        self._settle()
+
     def paint(self, rgba: Colour) -> None:
         """Draw what is written in another colour, until the next write."""
         self._colour.rgba = rgba

@@ -167,6 +167,7 @@ class KioskController:
             now=self._now,
             wait=self._wait,
             changed=self._refresh,
+            changed_soon=self._refresh_soon,
             printed=lambda: self._device("printer", "printer", self._printer.health),
             spawn=self._spawn,
         )
@@ -392,8 +393,7 @@ class KioskController:
     def _queue_changed(self, state: QueueState) -> None:
         """Keep the figure; the figures of one burst are drawn together."""
         self._figures.keep(state)
-        if self._redraw is None:
-            self._redraw = asyncio.get_running_loop().call_soon(self._refresh)
+        self._refresh_soon()
 
     def _full(self) -> frozenset[str]:
         """Services without a number: of our own bands, and of the server's while it is there."""
@@ -423,6 +423,11 @@ class KioskController:
     def _pad_changed(self, counter: int, health: Health) -> None:
         shown = self.restorer.health_of(counter, health)
         self._device(f"pad-{counter}", "pad", shown)
+
+    def _refresh_soon(self) -> None:
+        """Draw once what is begun already has had its turn."""
+        if self._redraw is None:
+            self._redraw = asyncio.get_running_loop().call_soon(self._refresh)
 
     def _refresh(self) -> None:
         """Draw if anything changed. A screen that fails is tried again at the next change."""

@@ -42,8 +42,9 @@ Spawn = Callable[[Awaitable[None], str], None]
 
 
 class VisitRunner:
-    """The visit and its paper. ``changed`` is called after each step, ``printed`` after each
-    attempt to print; ``now`` is the branch's local time, ``wait`` what is known of a queue.
+    """The visit and its paper. ``changed`` is called after each step, ``changed_soon`` after one
+    that prints, ``printed`` after each attempt to print; ``now`` is the branch's local time,
+    ``wait`` what is known of a queue.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class VisitRunner:
         now: Callable[[], datetime],
         wait: Callable[[str], Wait],
         changed: Callable[[], None],
+        changed_soon: Callable[[], None],
         printed: Callable[[], None],
         spawn: Spawn,
     ) -> None:
@@ -82,6 +84,7 @@ class VisitRunner:
         self._now = now
         self._wait = wait
         self._changed = changed
+        self._changed_soon = changed_soon
         self._printed = printed
         self._spawn = spawn
         self.visit = self._first_visit()
@@ -107,6 +110,7 @@ class VisitRunner:
     def dispatch(self, event: flow.Event) -> None:
         """Take a step of the flow and do what it asks for."""
         waiting: deque[flow.Event] = deque([event])
+        prints = False
         while waiting:
             self.visit, effects = flow.step(self.visit, waiting.popleft())
             for effect in effects:
@@ -130,6 +134,7 @@ class VisitRunner:
                         self._spawn(self._found(self._codes.set_aside(code, key)), "code")
                     case flow.PrintSlip(ticket):
                         assert self.on_paper is not None
+                        prints = True
                         self._spawn(self._print(ticket, self.on_paper), "print")
                     case flow.Acknowledge():
                         self._papers.acknowledged()
@@ -143,7 +148,10 @@ class VisitRunner:
         if self.visit.ticket is None:
             self.on_paper = None
         self.renew()
-        self._changed()
+        if prints:
+            self._changed_soon()  # building a screen takes longer than all before the first byte
+        else:
+            self._changed()
 
     def renew(self) -> None:
         """Offer what the branch wants by now, unless somebody is in the middle of a visit."""

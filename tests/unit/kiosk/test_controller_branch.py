@@ -50,6 +50,7 @@ async def test_figures_are_shown_until_they_are_old_or_the_line_is_cut(tmp_path:
         assert waits(bench)["A"].ahead == 3
         assert waits(bench)["B"].ahead == 0
         bench.tap("service.A")
+        await until(lambda: isinstance(bench.view, TicketView))
         ticket = bench.showing(TicketView)
         assert ticket.wait.ahead == 3
         await until(lambda: bench.kiosk.visit.phase.value == "ticket")

@@ -18,10 +18,30 @@ from tests.unit.kiosk.bench import KIOSK, Bench, until, virtual
 
 
 @virtual
+async def test_the_printer_is_asked_before_the_screen_is_built(tmp_path: Path) -> None:
+    async with Bench(tmp_path) as bench:
+        await bench.start()
+        asked: list[bool] = []
+        far, near = bench.near.write, bench.near
+
+        async def write(data: bytes) -> None:
+            asked.append(isinstance(bench.view, TicketView))
+            await far(data)
+
+        near.write = write  # type: ignore[method-assign]
+        bench.tap("service.A")
+        await until(lambda: bench.slips)
+        assert asked[0] is False, "a screen takes longer to build than a slip to begin"
+        assert asked[1:]
+        bench.showing(TicketView)
+
+
+@virtual
 async def test_one_tap_is_one_ticket_and_one_slip(tmp_path: Path) -> None:
     async with Bench(tmp_path) as bench:
         await bench.start()
         touch = bench.tap("service.A")
+        await asyncio.sleep(0)  # its slip has had its turn
         view = bench.showing(TicketView)
         assert (view.number, view.printing, view.issued_clock) == (
             "A001",

@@ -94,7 +94,7 @@ async def test_never_while_a_ticket_is_in_hand(tmp_path: Path) -> None:
         await bench.start()
         bench.tap("service.A")
         bench.tap(OPEN)
-        bench.showing(TicketView)
+        await until(lambda: isinstance(bench.view, TicketView))
         await until(lambda: bench.slips)
         bench.tap(OPEN)
         bench.showing(TicketView)

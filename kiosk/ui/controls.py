@@ -91,7 +91,7 @@ class Control(Widget):
         self._open_look = look_in(kit, look)
         self._touch: Any = None
         self._rise: Any = None
-        self._lip = Panel(kit.rgba(look.lip), metrics.px(RADIUS))
+        self._lip = Panel(kit.rgba(look.lip), metrics.px(RADIUS), hollow=True)
         inset = bool(look.insets[0])
         self._face = Panel(kit.rgba(look.face), metrics.px(FACE_RADIUS if inset else RADIUS))
         self._shift = Translate(0, 0)

@@ -13,6 +13,7 @@ from kivy.graphics import (
     BorderImage,
     Color,
     InstructionGroup,
+    Mesh,
     Rectangle,
     SmoothEllipse,
     SmoothLine,
@@ -25,23 +26,43 @@ from kiosk.ui.tokens import Colour, Rect
 # SmoothLine takes its soft edge from inside the stroke, SmoothEllipse from outside; pixels.
 FEATHER = 0.5
 
+# Eight of the nine fields of a four by four grid, two triangles each: all but the one in the middle.
+_RING = [
+    4 * row + column + step
+    for row in range(3)
+    for column in range(3)
+    if (row, column) != (1, 1)
+    for step in (0, 1, 4, 1, 5, 4)
+]
+
 Radii = tuple[int, int, int, int]  # top left, top right, bottom right, bottom left; pixels
 
 
 class Panel:
-    """A filled rectangle with rounded corners, in window pixels."""
+    """A rectangle with rounded corners, in window pixels, filled; ``hollow`` leaves out what lies
+    further inside than the corners reach, for one that is covered there: a pixel drawn twice costs
+    twice.
+    """
 
-    def __init__(self, colour: Colour, radius: int | Radii) -> None:
+    def __init__(self, colour: Colour, radius: int | Radii, *, hollow: bool = False) -> None:
         radii = (radius,) * 4 if isinstance(radius, int) else radius
         reach = max(radii)
         self._colour = Color(*colour)
-        self._image = BorderImage(texture=_corners(radii), border=(reach,) * 4)
+        self._reach = reach
+        self._image: BorderImage | Mesh = (
+            Mesh(texture=_corners(radii), mode="triangles", indices=_RING)
+            if hollow
+            else BorderImage(texture=_corners(radii), border=(reach,) * 4)
+        )
         self.group = InstructionGroup()
         self.group.add(self._colour)
         self.group.add(self._image)
 
     def place(self, rect: Rect) -> None:
         """Move to (x, y upwards, width, height)."""
+        if isinstance(self._image, Mesh):
+            self._image.vertices = _grid(rect, self._reach)
+            return
         self._image.pos = rect[:2]
         self._image.size = rect[2:]
 
@@ -108,6 +129,16 @@ def chevron(x: float, y: float, width: float, height: float, thickness: float) -
     for at_x, at_y in ends:
         group.add(SmoothEllipse(pos=(at_x - half, at_y - half), size=(thickness, thickness)))
     return group
+
+
+def _grid(rect: Rect, reach: int) -> list[float]:
+    """Four by four vertices (x, y, u, v), lowest row first, as a BorderImage's."""
+    x, y, width, height = rect
+    side = 2 * reach + 1
+    texels = [at / side for at in (0, reach, side - reach, side)]
+    across = list(zip((x, x + reach, x + width - reach, x + width), texels, strict=True))
+    up = list(zip((y, y + reach, y + height - reach, y + height), texels, strict=True))
+    return [value for at_y, v in up for at_x, u in across for value in (at_x, at_y, u, v)]
 
 
 def _mask(rows: list[bytes]) -> Texture:

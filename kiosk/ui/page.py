@@ -46,7 +46,10 @@ class Page(Widget):
         self.kit = kit
         self.large = kit.metrics.large
         self.language = ""
-        self.add_rectangle(ground, None)
+        self.ground = kit.rgba(ground)
+        """The window is cleared with it: a rectangle as large costs a third of a frame."""
+        if self.ground[3] < 1:
+            self.add_rectangle(ground, None)  # what lies below shines through
 
     def add_rectangle(self, role: str, box: Box | None) -> None:
         """Fill a reference box, or the whole window, with sharp corners."""

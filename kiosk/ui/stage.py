@@ -132,6 +132,7 @@ class Stage(App):
             self._page.leave()
             self._root.remove_widget(self._page)
         self._page = page
+        Window.clearcolor = page.ground
         self._root.add_widget(page, index=len(self._root.children))
         self._forget(view.modes)
 

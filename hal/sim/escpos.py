@@ -86,6 +86,7 @@ class Interpreter:
         self.settings = Settings()
         self.page = Page(width)
         self._line: list[Cell] = []
+        self._used = 0  # dots across
         self._skip = 0  # bytes still to come of a block that is not understood
 
     @property
@@ -101,7 +102,7 @@ class Interpreter:
     def forget_line(self) -> None:
         """Forget the line that was not printed yet, keep the settings."""
         self._line.clear()
-        self._skip = 0
+        self._used = self._skip = 0
 
     def new_page(self) -> Page:
         """Take the paper out and start a new piece."""
@@ -143,13 +144,11 @@ class Interpreter:
             char, refused = NO_GLYPH, "no such GB18030 character"
         settings = self.settings
         cell = Cell(char, 0, settings.width, settings.height, settings.bold, wide)
-        if self._line and self._used() + cell.dots > self._area():
+        if self._line and self._used + cell.dots > self._area():
             return self._print_line(0)  # full: the character begins the next line
         self._line.append(cell)
+        self._used += cell.dots
         return Step(size, refused=refused)
-
-    def _used(self) -> int:
-        return sum(cell.dots for cell in self._line)
 
     def _area(self) -> int:
         room = max(self._width - self.settings.margin, GLYPH_DOTS)
@@ -166,7 +165,7 @@ class Interpreter:
     def _print_line(self, consumed: int) -> Step:
         height = 0
         if self._line:
-            x, cells = self._start(self._used()), []
+            x, cells = self._start(self._used), []
             for cell in self._line:
                 cells.append(Cell(cell.char, x, cell.width, cell.height, cell.bold, cell.wide))
                 x += cell.dots
@@ -174,6 +173,7 @@ class Interpreter:
             self.page.marks.append(line)
             height = line.height
             self._line.clear()
+            self._used = 0
         self.page.y += max(height, self.settings.spacing)
         return Step(consumed, line_printed=height > 0)
 

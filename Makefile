@@ -4,6 +4,8 @@ BIN := .venv/bin
 ARGS ?=
 # What runs on every machine: no devices at hand, no long runs.
 UNATTENDED := not hardware and not slow and not soak
+# Bytecode is kept, whatever the shell wishes: each program that a test starts would compile all anew.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check golden bench prove fuzz soak docs
@@ -19,7 +21,7 @@ demo: setup ## Play a branch with simulated people; ARGS="--headless --minutes 6
 	@$(BIN)/lobby demo $(ARGS)
 
 test: setup ## Run the tests, two files at a time; ARGS="-k printer -x", "-n 0" for one at a time
-	@$(BIN)/python -m pytest -m "$(UNATTENDED)" -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -m "$(UNATTENDED)" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup ## Format, lint, types, dependency contracts, spelling, licences, picture
 	@deploy/check $(ARGS)

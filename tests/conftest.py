@@ -14,11 +14,14 @@ import pytest
 import structlog
 from hypothesis import HealthCheck, settings
 
+from tests import longest
+
 # Examples per property: while one works, in CI (always the same ones), and overnight.
 PROFILES = {"dev": 50, "ci": 300, "nightly": 5000}
 PROFILE_VARIABLE = "LOBBY_HYPOTHESIS"
 SEED_VARIABLE = "LOBBY_SEED"
-GOLDEN = Path(__file__).parent / "golden"
+TESTS = Path(__file__).parent
+GOLDEN = TESTS / "golden"
 
 _profile = os.environ.get(PROFILE_VARIABLE) or ("ci" if os.environ.get("CI") else "dev")
 _seed = int(os.environ.get(SEED_VARIABLE) or random.SystemRandom().randrange(2**32))
@@ -54,6 +57,11 @@ def pytest_report_header() -> list[str]:
         f"hypothesis: {PROFILE_VARIABLE}={_profile}, {PROFILES[_profile]} examples",
         f"seed: {SEED_VARIABLE}={_seed}",
     ]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: longest.rank(item.path.relative_to(TESTS)))
 
 
 @pytest.fixture(autouse=True)

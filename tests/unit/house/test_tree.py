@@ -3,6 +3,8 @@
 import tomllib
 from pathlib import Path
 
+from tests.longest import LONGEST
+
 ROOT = Path(__file__).parents[3]
 PACKAGES = ("firmware", "hal", "sync", "kiosk", "branch", "simulator")
 MAX_LINES = 500
@@ -41,3 +43,8 @@ def test_the_wheel_ships_every_package_and_no_test():
         if path.parent.name != "__pycache__"
     }
     assert declared == there
+
+
+def test_the_files_that_the_run_begins_with_are_there():
+    gone = [name for name in LONGEST if not (ROOT / "tests" / name).is_file()]
+    assert not gone, "renamed or deleted: say so in tests/longest.py"

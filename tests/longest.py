@@ -1,5 +1,5 @@
-"""The files that take longest, longest first: the run begins with them, so that no process is left
-with a long one at the end. A rough order is enough; `pytest --durations=100` tells when it changed.
+"""The files that take longest, longest first: the run begins with them, so that no process is
+left with a long one at the end. A rough order is enough: `pytest --durations=100` tells it.
 """
 
 from pathlib import PurePath
@@ -7,13 +7,13 @@ from pathlib import PurePath
 LONGEST = (
     "system/test_three_kiosks.py",
     "unit/simulator/test_replay.py",
-    "unit/simulator/test_prove_paper.py",
     "system/test_demo.py",
     "unit/hal/test_pad_bus.py",
     "system/test_flash.py",
     "unit/simulator/test_powercut.py",
     "ui/test_gate.py",
     "unit/simulator/test_prove_seeds.py",
+    "unit/simulator/test_prove_paper.py",
     "ui/test_teller_dialogs.py",
     "unit/simulator/test_prove_clock.py",
     "unit/branch/test_queue_histories.py",
@@ -24,6 +24,7 @@ LONGEST = (
     "system/test_teller_hour.py",
     "system/test_flash_blank.py",
     "ui/test_window_display.py",
+    "system/test_calling_kills.py",
     "ui/test_web_pages.py",
     "ui/test_added_language.py",
     "ui/test_sign_in_page.py",
@@ -45,6 +46,10 @@ LONGEST = (
     "ui/test_window_modes.py",
     "system/test_visits.py",
     "system/test_flash_updates.py",
+    "system/test_hq.py",
+    "system/test_feed.py",
+    "unit/branch/test_alerting.py",
+    "system/test_frozen_kiosk.py",
 )
 _RANK = {name: rank for rank, name in enumerate(LONGEST)}
 

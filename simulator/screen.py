@@ -9,6 +9,10 @@ from typing import Any
 from simulator.errors import NotStarted
 
 ANSWER_S = 20.0
+LOOK_S = 0.55
+"""Nobody presses a screen sooner than that after it has come, and the kiosk takes no touch for
+500 ms after one that nobody asked for.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Screen:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader, self._writer = reader, writer
         self._lock = asyncio.Lock()
+        self._seen, self._seen_at_s = "", 0.0  # the screen, and when it was first seen
 
     @classmethod
     async def connect(cls, socket: Path, within_s: float) -> "Screen":
@@ -57,7 +62,8 @@ class Screen:
         )
 
     async def tap(self, control: dict[str, Any]) -> dict[str, Any]:
-        """Touch the middle of a control; what came of it."""
+        """Touch the middle of a control, once the screen has been looked at; what came of it."""
+        await asyncio.sleep(self._seen_at_s + LOOK_S - asyncio.get_running_loop().time())
         x, y, width, height = control["rect"]
         return await self.ask(op="tap", x=x + width / 2, y=y + height / 2)
 
@@ -76,6 +82,9 @@ class Screen:
         answer: dict[str, Any] = json.loads(line)
         if not answer["ok"]:
             raise NotStarted(f"the kiosk refused {request}: {answer['error']}")
+        if "screen" in answer and answer["screen"]["screen"] != self._seen:
+            self._seen = answer["screen"]["screen"]
+            self._seen_at_s = asyncio.get_running_loop().time()
         return answer
 
     async def close(self) -> None:

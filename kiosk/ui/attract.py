@@ -32,8 +32,9 @@ class AttractPage(Page):
 
     def on_touch_down(self, touch: Any) -> bool:
         """Begin at once, wherever it is."""
-        if self.kit.guard.admit(self.kit.now_s()):
-            touch_id = self.kit.guard.accept(self.kit.now_s())
+        now_s = self.kit.now_s()
+        if self.kit.guard.admit(now_s):
+            touch_id = self.kit.guard.accept(now_s, now_s)
             if touch_id is not None:
                 touch.ud["accepted"] = (CONTROL_ANYWHERE, touch_id)
                 self.kit.on_control(CONTROL_ANYWHERE, touch_id)

@@ -90,6 +90,7 @@ class Control(Widget):
         self.state = Touchable.READY
         self._open_look = look_in(kit, look)
         self._touch: Any = None
+        self._began_s = 0.0  # when it went down
         self._rise: Any = None
         self._lip = Panel(kit.rgba(look.lip), metrics.px(RADIUS), hollow=True)
         inset = bool(look.insets[0])
@@ -141,7 +142,8 @@ class Control(Widget):
         """Take the touch if it is on the target."""
         if not self.enabled or not self.collide_point(*touch.pos):
             return False
-        if not self.kit.guard.admit(self.kit.now_s()):
+        self._began_s = self.kit.now_s()
+        if not self.kit.guard.admit(self._began_s):
             return True
         if self._rise is not None:
             self._rise.cancel()
@@ -172,7 +174,7 @@ class Control(Widget):
         self.state = Touchable.READY
         self._rise = Clock.schedule_once(lambda _: self._draw(down=False), PRESS_UP_S)
         if self.collide_point(*touch.pos):
-            touch_id = self.kit.guard.accept(self.kit.now_s())
+            touch_id = self.kit.guard.accept(self.kit.now_s(), self._began_s)
             if touch_id is not None:
                 touch.ud["accepted"] = (self.control_id, touch_id)
                 self.kit.on_control(self.control_id, touch_id)

@@ -31,7 +31,7 @@ from kiosk.ui.page import MARGIN, MARGIN_SMALL, Page
 from kiosk.ui.screens import BUILDERS, LATER, page_name
 from kiosk.ui.text import Text
 from kiosk.ui.tokens import PAPER
-from kiosk.view import CONTROL_TECHNICIAN, PLAIN, IdleView, Modes, View
+from kiosk.view import CONTROL_TECHNICIAN, PLAIN, AttractView, IdleView, Modes, View
 
 GL_PACK_ALIGNMENT = 0x0D05  # not among Kivy's names; rows of three bytes are not padded with it
 _SPARE_S = 0.25  # between building pages that are not needed yet
@@ -44,7 +44,9 @@ class Stage(App):
         """``on_frame(changed)`` is called with each frame; changed: a view was shown before it."""
         super().__init__()
         self.title = title
-        self._kit = kit
+        self._on_control = kit.on_control
+        self._answering = False
+        self._kit = kit = replace(kit, on_control=self._pressed)
         self._on_frame = on_frame
         metrics = kit.metrics
         margin = MARGIN if metrics.large else MARGIN_SMALL
@@ -87,6 +89,8 @@ class Stage(App):
         """Draw ``view`` with the next frame."""
         if view == self._view:
             return
+        if self._comes_unasked(view):
+            self._kit.guard.rest(self._kit.now_s())
         self._lay(view.behind if isinstance(view, IdleView) else view)
         over: Page | None = None
         if isinstance(view, IdleView):
@@ -122,6 +126,22 @@ class Stage(App):
     def ask_frame(self) -> None:
         """Draw the next frame even if nothing has changed."""
         Window.canvas.ask_update()
+
+    def _comes_unasked(self, view: View) -> bool:
+        """Whether another screen comes, and not as the answer to a touch. On the public words a
+        touch presses nothing, so nobody can mean another one.
+        """
+        if self._view is None or self._answering or isinstance(view, AttractView):
+            return False
+        return view.screen is not self._view.screen
+
+    def _pressed(self, control_id: str, touch_id: str) -> None:
+        """What is shown meanwhile is the answer to this touch."""
+        self._answering = True
+        try:
+            self._on_control(control_id, touch_id)
+        finally:
+            self._answering = False
 
     def _lay(self, view: View) -> None:
         page = self._built(page_name(view), view.modes)

@@ -93,6 +93,7 @@ class TicketPage(Page):
         self._printing: Printing | None = None
         self._number = ""
         self._bare: Any = None
+        self._bare_s = 0.0  # when it went down
         if self.large:
             self._title = self.add_text(Style(104, True), MARGIN, 315, 784)
             self._where = self.add_text(Style(50, colour=MUTED), MARGIN, 389, 820)
@@ -121,15 +122,16 @@ class TicketPage(Page):
         """Remember a touch that meets no control: the next visitor's hand."""
         if super().on_touch_down(touch):
             return True
-        if self.kit.guard.admit(self.kit.now_s()):
-            self._bare = touch
+        now_s = self.kit.now_s()
+        if self.kit.guard.admit(now_s):
+            self._bare, self._bare_s = touch, now_s
         return False
 
     def on_touch_up(self, touch: Any) -> bool:
         """Its release clears the screen, as "done" does."""
         if touch is self._bare:
             self._bare = None
-            touch_id = self.kit.guard.accept(self.kit.now_s())
+            touch_id = self.kit.guard.accept(self.kit.now_s(), self._bare_s)
             if touch_id is not None:
                 touch.ud["accepted"] = (CONTROL_ANYWHERE, touch_id)
                 self.kit.on_control(CONTROL_ANYWHERE, touch_id)

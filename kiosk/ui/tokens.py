@@ -99,6 +99,7 @@ PRESS_UP_S = 0.08
 CHEVRON_S = 0.5
 CHEVRONS_FOR_S = 12.0
 SWALLOW_S = 0.4  # after an accepted release; also the copy of a touch that some panels deliver
+REST_S = 0.5  # a touch that begins so soon after a screen nobody asked for was not meant for it
 
 LARGE_SIZE = (1080, 1920)
 SMALL_SIZE = (1280, 800)

@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 from PIL import Image
 
+from kiosk.ui.tokens import REST_S
 from kiosk.view import View
 
 ROOT = Path(__file__).parents[2]
@@ -128,17 +129,22 @@ class KioskProcess:
             self.accepted.append((news["control"], news["touch"]))
         return news
 
-    def show(self, view: View) -> dict[str, Any]:
-        """Show ``view`` and return the description of the first frame that draws it."""
+    def show(self, view: View, *, looked_at: bool = True) -> dict[str, Any]:
+        """Show ``view`` and return the description of the first frame that draws it. A touch that
+        follows is a person's, who has looked at it: the kiosk rests no more.
+        """
         before = self.ask(op="describe")
         shown = self.order(**self.viewed(view))
         assert shown["done"], shown
         if not shown["new"]:
-            screen: dict[str, Any] = before["screen"]
-            return screen
+            same: dict[str, Any] = before["screen"]
+            return same
         revision = before["screen"]["revision"] if before["ok"] else 0
         # A view that describes alike keeps its revision: the time-out answers with it.
-        return self.screen_after(revision, timeout_s=0.3 if before["ok"] else 10)
+        screen = self.screen_after(revision, timeout_s=0.3 if before["ok"] else 10)
+        if looked_at:
+            self.order(advance_s=REST_S)
+        return screen
 
     @staticmethod
     def viewed(view: View) -> dict[str, Any]:

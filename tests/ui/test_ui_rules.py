@@ -79,6 +79,35 @@ def test_accepted_touches_are_400_ms_apart_and_have_names_of_their_own(gaps_s):
     assert guard.accepted + guard.swallowed == len(gaps_s)
 
 
+def test_a_touch_that_begins_within_500_ms_of_a_screen_nobody_asked_for_is_swallowed():
+    guard = TouchGuard()
+    guard.rest(10.0)
+    assert not guard.admit(10.0)
+    assert not guard.admit(10.499)
+    assert guard.swallowed == 2
+    assert guard.admit(10.5)
+    assert guard.accept(10.6, began_s=10.5) is not None
+
+
+@pytest.mark.parametrize("began_s", [9.9, 10.0, 10.4])
+def test_a_touch_that_began_before_the_rest_ended_counts_at_no_time(began_s):
+    guard = TouchGuard()
+    assert guard.admit(9.9)
+    guard.rest(10.0)
+    assert guard.accept(13.0, began_s) is None
+    assert (guard.accepted, guard.swallowed) == (0, 1)
+
+
+def test_a_rest_begins_anew_with_the_next_such_screen_and_holds_no_key():
+    guard = TouchGuard()
+    guard.rest(10.0)
+    guard.rest(10.4)
+    assert not guard.admit(10.6)
+    assert guard.admit(10.9)
+    guard.rest(11.0)
+    assert guard.accept(11.1) is not None
+
+
 def test_touches_of_two_runs_have_different_names():
     assert TouchGuard().accept(0) != TouchGuard().accept(0)
 

@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from kiosk.view import Printing, Wait
+from kiosk.view import Modes, Printing, Wait
 from simulator.prove import kiosk_screens as views
 from tests.ui.kiosk_process import KioskProcess, middle
 
 pytestmark = pytest.mark.window
+SHEETS, CODES = views.sheets("en"), views.codes("en", Modes())
 
 
 @pytest.fixture(scope="module", params=["large", "small"])
@@ -217,7 +218,7 @@ def test_the_release_of_the_touch_that_issued_does_not_clear_the_ticket(kiosk):
     screen = kiosk.show(views.home("en"))
     tile = middle(_control(screen, "service.A")["rect"])
     assert kiosk.ask(op="tap", x=tile[0], y=tile[1])["control"] == "service.A"
-    kiosk.show(views.ticket("en"))
+    kiosk.show(views.ticket("en"), looked_at=False)
     assert kiosk.ask(op="tap", x=tile[0], y=tile[1])["control"] is None
     assert _accepted(kiosk) == ["service.A"]
 
@@ -228,6 +229,57 @@ def test_a_touch_on_the_public_words_begins_when_it_goes_down_and_presses_nothin
     kiosk.rested()
     assert kiosk.tap(tile)["control"] == "anywhere"  # where a tile will be
     assert _accepted(kiosk) == ["anywhere"]
-    kiosk.show(views.home("en"))
+    kiosk.show(views.home("en"), looked_at=False)
     assert kiosk.tap(tile)["control"] is None  # the second half of a double touch
     assert _accepted(kiosk) == ["anywhere"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "control"),
+    [
+        (views.home("en"), SHEETS["reason"], "skip"),
+        (views.home("en"), views.idle("en", 20), "finish"),
+        (views.idle("en", 1), views.home("en"), "service.A"),
+        (views.ticket("en"), views.home("en"), "service.P"),
+        (views.ticket("en", Printing.RUNNING), views.no_slip("en"), "acknowledge"),
+        (CODES["code-asking"], CODES["code-breached"], "later"),
+    ],
+    ids=lambda value: "" if isinstance(value, str) else value.screen.value,
+)
+def test_a_finger_on_its_way_when_a_screen_comes_by_itself_presses_nothing(
+    kiosk, before, after, control
+):
+    kiosk.show(before)
+    kiosk.rested()
+    target = _control(kiosk.show(after, looked_at=False), control)
+    assert kiosk.tap(target)["control"] is None
+    kiosk.order(advance_s=0.49)
+    assert kiosk.tap(target)["control"] is None
+    assert _accepted(kiosk) == []
+    kiosk.order(advance_s=0.02)
+    assert kiosk.tap(target)["control"] == control
+
+
+def test_a_finger_that_came_down_too_soon_presses_nothing_however_long_it_stays(kiosk):
+    kiosk.show(views.ticket("en"))
+    target = _control(kiosk.show(views.home("en"), looked_at=False), "service.A")
+    x, y = middle(target["rect"])
+    with kiosk.another_bench() as other:
+        other.send(op="tap", x=x, y=y, hold_ms=700)
+        frame = kiosk.ask(op="frames")["drawn"]
+        while kiosk.ask(op="frames")["drawn"] <= frame:
+            kiosk.picture()
+        kiosk.order(advance_s=1)
+        assert other.answer()["control"] is None
+    assert _accepted(kiosk) == []
+
+
+def test_the_screen_that_answers_a_touch_takes_the_next_one_after_400_ms(kiosk):
+    home = kiosk.show(views.home("en"))
+    ticket = kiosk.show(views.ticket("en"))
+    kiosk.show(views.home("en"))
+    kiosk.rested()
+    kiosk.order(**kiosk.viewed(views.ticket("en")), on_touch=True)
+    assert kiosk.tap(_control(home, "service.A"))["control"] == "service.A"
+    kiosk.order(advance_s=0.41)
+    assert kiosk.tap(_control(ticket, "done"))["control"] == "done"

@@ -1,10 +1,11 @@
 """The kiosk's window in a process of its own: Kivy allows one in a process.
 
 Orders come as JSON lines over stdin, each answered with one line over stdout:
-``{"type": "HomeView", "view": {...}}`` shows a view, ``{"advance_s": 0.5}`` moves the clock by
-which double touches are judged, ``{"read": true}`` reads the screen's texts, ``{"count": true}``
-counts the pictures that are alive and the font files that are open. Accepted touches go out
-between the answers. The end of stdin ends the window.
+``{"type": "HomeView", "view": {...}}`` shows a view, with ``"on_touch": true`` as the answer to
+the next accepted touch, ``{"advance_s": 0.5}`` moves the clock by which double touches are judged,
+``{"read": true}`` reads the screen's texts, ``{"count": true}`` counts the pictures that are alive
+and the font files that are open. Accepted touches go out between the answers. The end of stdin
+ends the window.
 """
 
 import argparse
@@ -78,7 +79,7 @@ def fonts_open() -> int:
     return targets.count(".otf")
 
 
-async def obey(window: KioskWindow, clock: Clock) -> None:
+async def obey(window: KioskWindow, clock: Clock, answers: list[views.View]) -> None:
     reader = asyncio.StreamReader(limit=1 << 20)
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
@@ -103,6 +104,10 @@ async def obey(window: KioskWindow, clock: Clock) -> None:
                 continue
             try:
                 view = built(order)
+                if order.get("on_touch"):
+                    answers.append(view)
+                    tell(done=True)
+                    continue
                 new = view != window.view
                 window.show(view)
                 tell(done=True, new=new)
@@ -122,17 +127,24 @@ async def main() -> None:
     options = parser.parse_args()
     width, height = map(int, options.size.split("x"))
     clock = Clock()
+    answers: list[views.View] = []
+
+    def pressed(control: str, touch: str) -> None:
+        tell(control=control, touch=touch)
+        if answers:
+            window.show(answers.pop())
+
     window = KioskWindow(
         size=(width, height),
         pixel_pitch_mm=options.pitch,
         catalogue=Catalogue.load(),
-        on_control=lambda control, touch: tell(control=control, touch=touch),
+        on_control=pressed,
         served=[name for name in options.served.split(",") if name],
         now_s=clock,
         touch_map=TouchMap.of(MATRIX, options.rotation, invert_x=False, invert_y=False),
     )
     bench = await start_bench(window, options.socket)
-    obeying = asyncio.create_task(obey(window, clock))
+    obeying = asyncio.create_task(obey(window, clock, answers))
     tell(ready=True)
     await window.run()
     await bench.close()

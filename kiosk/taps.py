@@ -20,6 +20,7 @@ from kiosk.view import (
     CONTROL_FINISH,
     CONTROL_GO,
     CONTROL_LANGUAGE,
+    CONTROL_LEFT,
     CONTROL_LOW,
     CONTROL_MACHINE,
     CONTROL_NO_SLIP,
@@ -136,6 +137,7 @@ def _tapped_access(visit: Visit, event: Tapped) -> tuple[Visit, tuple[Effect, ..
         CONTROL_SIMPLE: replace(chosen, simple=not chosen.simple),
         CONTROL_LOW: replace(chosen, low=not chosen.low),
         CONTROL_CONTRAST: replace(chosen, contrast=not chosen.contrast),
+        CONTROL_LEFT: replace(chosen, left=not chosen.left),
     }.get(event.control)
     if switched is None:
         return visit, ()

@@ -53,12 +53,14 @@ class Modes:
     """How this visitor wants the screens; they end with the visit.
 
     ``simple``: large print, few choices, no hurry. ``low``: every control in the lower half, for
-    somebody who sits. ``contrast``: white on black.
+    somebody who sits. ``contrast``: white on black. ``left``: what lies to the right for a right
+    hand lies to the left.
     """
 
     simple: bool = False
     low: bool = False
     contrast: bool = False
+    left: bool = False
 
 
 PLAIN = Modes()
@@ -392,6 +394,7 @@ CONTROL_PERSON = "person"
 CONTROL_SIMPLE = "access.simple"
 CONTROL_LOW = "access.low"
 CONTROL_CONTRAST = "access.contrast"
+CONTROL_LEFT = "access.left"
 CONTROL_GO = "access.go"
 CONTROL_EVERYTHING = "everything"
 CONTROL_EXIT = "exit"

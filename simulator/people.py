@@ -212,7 +212,7 @@ class People:
         """Switch some modes on, look, and go back to the first screen."""
         await self._touch(seen, "access")
         seen = await self._after_touch(seen)
-        for name in ("access.simple", "access.low", "access.contrast"):
+        for name in ("access.simple", "access.low", "access.contrast", "access.left"):
             if name in seen.controls and chance.random() < 0.5:
                 await self._touch(seen, name)
                 seen = await self._screen.describe_after(seen.revision, TAP_AGAIN_S)

@@ -1,4 +1,4 @@
-"""What would make it easier: three switches, and how the screens will look."""
+"""What would make it easier: four switches, and how the screens will look."""
 
 from typing import Any
 
@@ -27,6 +27,7 @@ from kiosk.view import (
     CONTROL_CONTRAST,
     CONTROL_FEEDBACK,
     CONTROL_GO,
+    CONTROL_LEFT,
     CONTROL_LISTEN,
     CONTROL_LOW,
     CONTROL_PERSON,
@@ -35,13 +36,15 @@ from kiosk.view import (
     Modes,
 )
 
-SWITCHES = (CONTROL_SIMPLE, CONTROL_LOW, CONTROL_CONTRAST)
+SWITCHES = (CONTROL_SIMPLE, CONTROL_LOW, CONTROL_CONTRAST, CONTROL_LEFT)
 _ICONS = {
     CONTROL_SIMPLE: "textsize",
     CONTROL_LOW: "wheelchair",
     CONTROL_CONTRAST: "contrast",
+    CONTROL_LEFT: "hand",
 }
-SWITCH_WIDTH, SWITCH_HEIGHT = 132, 76
+SWITCH, SWITCH_SMALL = (132, 76), (108, 62)
+"""Width and height of what slides."""
 
 
 class ModeSwitch(Control):
@@ -53,10 +56,10 @@ class ModeSwitch(Control):
     def __init__(self, kit: Kit, control_id: str, box: Box) -> None:
         super().__init__(kit, control_id, box, SECONDARY)
         self._large = kit.metrics.large
-        px = 60 if self._large else 62
+        self._size = SWITCH if self._large else SWITCH_SMALL
         self._icon = Icon(kit, INK)
-        self._name = Text(kit, Style(px, True))
-        self._state = Text(kit, Style(48, True, INK, "right") if self._large else Style(60))
+        self._name = Text(kit, Style(60, True))
+        self._state = Text(kit, Style(48 if self._large else 60, self._large, INK, "right"))
         for widget in (self._icon, self._name, self._state):
             self.add_widget(widget)
         self._knob = InstructionGroup()
@@ -67,25 +70,27 @@ class ModeSwitch(Control):
         self.label, self.spoken = name, spoken
         x, y, width, height = self.box
         middle = y + (height - DROP) / 2
+        baseline = middle + CAPITAL_EM / 2 * 60
         if self._large:
             self._icon.show(_ICONS[self.control_id], x + 40, middle - 42, 84)
-            baseline = middle + CAPITAL_EM / 2 * 60
-            switch = x + width - 40 - SWITCH_WIDTH
+            left, switch = x + 168, x + width - 40 - self._size[0]
             self._state.place(switch - 24, baseline - 4, 160)
-            self._name.place(x + 168, baseline, switch - 24 - 110 - x - 168)
-            at = switch, middle
+            self._name.place(left, baseline, switch - 24 - 110 - left)
+            self._state.write(state)
         else:
-            self._name.place(x + 24, y + 74, width - 48)
-            self._state.place(x + 24, y + 148, width - 48 - SWITCH_WIDTH)
-            at = x + width - 24 - SWITCH_WIDTH, y + 124
+            left, switch = x + 20, x + width - 20 - self._size[0]
+            self._state.place(switch - 16, baseline, switch - 16 - left)
+            self._state.write(state)
+            taken = self._state.width / self.kit.metrics.scale
+            self._name.place(left, baseline, switch - 32 - taken - left)
         self._name.write(name)
-        self._state.write(state)
-        self._draw_switch(*at, is_on=is_on)
+        self._draw_switch(switch, middle, is_on=is_on)
 
     def _draw_switch(self, x: float, middle: float, *, is_on: bool) -> None:
         kit, metrics = self.kit, self.kit.metrics
         self._knob.clear()
-        radius = SWITCH_HEIGHT / 2
+        wide, high = self._size
+        radius = high / 2
 
         def pill(role: str, inset: float) -> None:
             panel = Panel(kit.rgba(role), metrics.px(radius - inset))
@@ -93,8 +98,8 @@ class ModeSwitch(Control):
                 metrics.rect(
                     x + inset,
                     middle - radius + inset,
-                    SWITCH_WIDTH - 2 * inset,
-                    SWITCH_HEIGHT - 2 * inset,
+                    wide - 2 * inset,
+                    high - 2 * inset,
                 )
             )
             self._knob.add(panel.group)
@@ -102,7 +107,9 @@ class ModeSwitch(Control):
         pill(ACTION if is_on else LIP, 0)
         if not is_on:
             pill(CARD, 4)
-        centre = x + (SWITCH_WIDTH - radius if is_on else radius)
+        # The knob of the hand's switch is where the hand is.
+        right = is_on != (self.control_id == CONTROL_LEFT)
+        centre = x + (wide - radius if right else radius)
         self._knob.add(Color(*kit.rgba(ON_ACTION if is_on else LIP)))
         self._knob.add(disc(metrics.x(centre), metrics.y(middle), (radius - 8) * metrics.scale))
 
@@ -188,29 +195,37 @@ class AccessPage(Page):
             self._title = self.add_lines(Style(88, True), MARGIN, 302, 100, WIDTH)
             self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375, WIDTH)
             self._preview = Preview(self, (MARGIN, 466, WIDTH, 440))
-            top, step = (970, 150) if listens else (976, 158)
+            step, between = (128, 18) if listens else (142, 20)
+            rows: list[Box] = [
+                (MARGIN, 970 + step * n, WIDTH, step - between) for n in range(len(SWITCHES) + 1)
+            ]
+            *switches, row = rows
             self._switches = [
-                self.add_control(ModeSwitch(kit, name, (MARGIN, top + step * n, WIDTH, step - 24)))
-                for n, name in enumerate(SWITCHES)
+                self.add_control(ModeSwitch(kit, name, box))
+                for name, box in zip(SWITCHES, switches, strict=True)
             ]
             if listens:
-                row: Box = (MARGIN, top + step * len(SWITCHES), WIDTH, step - 24)
                 self._listen = self.add_control(
                     PushButton(
                         kit, CONTROL_LISTEN, row, SECONDARY, px=60, icon="sound", icon_px=72
                     )
                 )
-            person: Box = (MARGIN, 1577, WIDTH, 136) if listens else (MARGIN, 1500, WIDTH, 150)
-            go: Box = (MARGIN, 1737, WIDTH, 136) if listens else (MARGIN, 1690, WIDTH, 170)
+            person: Box = (MARGIN, 1610, WIDTH, 122) if listens else (MARGIN, 1542, WIDTH, 142)
+            go: Box = (MARGIN, 1750, WIDTH, 122) if listens else (MARGIN, 1704, WIDTH, 168)
         else:
             self._preview = Preview(self, (MARGIN_SMALL, 132, WIDTH_SMALL, 244))
             self._switches = [
-                self.add_control(ModeSwitch(kit, name, (MARGIN_SMALL + 412 * n, 404, 392, 180)))
+                self.add_control(
+                    ModeSwitch(
+                        kit, name, (MARGIN_SMALL + 616 * (n % 2), 402 + 133 * (n // 2), 600, 118)
+                    )
+                )
                 for n, name in enumerate(SWITCHES)
             ]
             # Its first screen has no room for feedback.
-            person, go = (MARGIN_SMALL, 608, 400, 160), (804, 608, 444, 160)
-            feedback: Box = (448, 608, 340, 160)
+            person, feedback, go = self.for_hand(
+                (MARGIN_SMALL, 668, 400, 118), (448, 668, 340, 118), (804, 668, 444, 118)
+            )
             self._feedback = PushButton(kit, CONTROL_FEEDBACK, feedback, SECONDARY, px=60)
         px = 60 if self.large else 62
         icon = "staff" if self.large else ""
@@ -247,7 +262,8 @@ class AccessPage(Page):
         for switch in self._switches:
             is_on = _is_on(view.chosen, switch.control_id)
             name = self.say(switch.control_id)
-            state = self.say("access.on" if is_on else "access.off")
+            word = f"{switch.control_id}." if switch.control_id == CONTROL_LEFT else "access."
+            state = self.say(f"{word}on" if is_on else f"{word}off")
             spoken = self.kit.catalogue.text(
                 view.language, "spoken.switch", name=name, state=state
             )
@@ -270,4 +286,5 @@ def _is_on(chosen: Modes, control_id: str) -> bool:
         CONTROL_SIMPLE: chosen.simple,
         CONTROL_LOW: chosen.low,
         CONTROL_CONTRAST: chosen.contrast,
+        CONTROL_LEFT: chosen.left,
     }[control_id]

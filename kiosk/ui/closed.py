@@ -71,10 +71,10 @@ class ClosedPage(Page):
             else (MARGIN_SMALL, 612, WIDTH_SMALL, 156, 16)
         )
         each = (width - gap) / 2
-        return [
-            (CONTROL_LANGUAGE, (left, top, each, height)),
-            (CONTROL_ACCESS, (left + each + gap, top, each, height)),
-        ]
+        language, access = self.for_hand(
+            (left, top, each, height), (left + each + gap, top, each, height)
+        )
+        return [(CONTROL_LANGUAGE, language), (CONTROL_ACCESS, access)]
 
     def _button(self, control_id: str, box: Box) -> PushButton:
         icon = "wheelchair" if control_id == CONTROL_ACCESS else ""

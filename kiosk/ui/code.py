@@ -28,6 +28,7 @@ class CodePage(Page):
         self._keys = [self.add_control(self._key(name, box)) for name, box in self._boxes()]
         back: Box = (MARGIN, 1744, 312, 128) if self.large else (MARGIN_SMALL, 674, 396, 118)
         person: Box = (384, 1744, 648, 128) if self.large else (444, 674, 804, 118)
+        back, person = self.for_hand(back, person)
         px = 56 if self.large else 62
         self._back = self.add_control(
             PushButton(kit, CONTROL_BACK, back, SECONDARY, px=px, icon="back", icon_px=60, gap=16)

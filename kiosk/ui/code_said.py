@@ -142,4 +142,4 @@ class CodeSaidPage(Page):
         else:
             row = [(MARGIN_SMALL, 604, 396, 164), (444, 604, 804, 164)]
             whole = (MARGIN_SMALL, 604, WIDTH_SMALL, 164)
-        return [whole] if count == 1 else row[:count]
+        return [whole] if count == 1 else self.for_hand(*row[:count])

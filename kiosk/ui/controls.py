@@ -199,6 +199,24 @@ class Control(Widget):
         self._shift.y = -drop
 
 
+def by_rows(controls: list[Control]) -> list[Control]:
+    """``controls``, which go from top to bottom, with each run of those side by side from left to
+    right: a row that is mirrored for the left hand is read and stepped through like any other.
+    """
+    ordered: list[Control] = []
+    row: list[Control] = []
+    for control in controls:
+        if row and abs(control.top - row[-1].top) >= control.height / 2:
+            ordered += sorted(row, key=_left_edge)
+            row = []
+        row.append(control)
+    return ordered + sorted(row, key=_left_edge)
+
+
+def _left_edge(control: Control) -> float:
+    return float(control.x)
+
+
 class Icon(Widget):
     """An icon in one colour; may change to another one in the same place."""
 

@@ -19,7 +19,7 @@ from typing import Any
 from kivy.uix.widget import Widget
 
 from kiosk.spoken import sentence
-from kiosk.ui.controls import Control
+from kiosk.ui.controls import Control, by_rows
 from kiosk.ui.text import Figure, Lines, Text
 from kiosk.view import View
 
@@ -30,11 +30,12 @@ def describe(root: Widget, screen: str, language: str) -> Description:
     """What ``root``'s tree draws, without a revision, ``spoken`` and ``focus``."""
     width, height = (int(length) for length in root.size)
     widgets = list(_walk(root))
+    controls = [widget for widget in widgets if isinstance(widget, Control)]
     return {
         "screen": screen,
         "language": language,
         "size": [width, height],
-        "controls": [_control(w, height) for w in widgets if isinstance(w, Control)],
+        "controls": [_control(c, height) for c in by_rows(controls)],
         "texts": [_text(w, height) for w in widgets if isinstance(w, Text) and w.text],
     }
 

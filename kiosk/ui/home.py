@@ -176,11 +176,11 @@ class HomePage(Page):
             return [(ids[0], (left, top, 264, height)), (ids[1], (left + 280, top, 320, height))]
         shares = [_SHARES[name] if self.large else 1.0 for name in ids]
         each = (width - gap * (len(ids) - 1)) / max(sum(shares), 1.0)
-        found: list[tuple[str, Box]] = []
-        for name, share in zip(ids, shares, strict=True):
-            found.append((name, (left, top, each * share, height)))
+        boxes: list[Box] = []
+        for share in shares:
+            boxes.append((left, top, each * share, height))
             left += each * share + gap
-        return found
+        return list(zip(ids, self.for_hand(*boxes), strict=True))
 
     def _bottom_button(self, control_id: str, box: Box) -> PushButton:
         px = 48 if self.large and control_id in _ICONS else 56 if self.large else 60

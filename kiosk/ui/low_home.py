@@ -131,7 +131,8 @@ class LowHomePage(Page):
         self._bottom = self._add_bottom()
         if not self.large and CONTROL_HELP in kit.served:
             _, top, _, height = self._boxes()[0]
-            box: Box = (MARGIN_SMALL + 252 * MOST_SERVICES, top, 208, height)
+            x = MARGIN_SMALL if kit.modes.left else MARGIN_SMALL + 252 * MOST_SERVICES
+            box: Box = (x, top, 208, height)
             self._bottom.append(self._help(box))
 
     def _help(self, box: Box) -> PushButton:
@@ -148,7 +149,10 @@ class LowHomePage(Page):
             ]
         top, height = (408, 118) if self._close else (412, 168)
         step, wide = (252, 236) if CONTROL_HELP in self.kit.served else (308, 292)
-        return [(MARGIN_SMALL + step * n, top, wide, height) for n in range(MOST_SERVICES)]
+        left = MARGIN_SMALL
+        if step < 308 and self.kit.modes.left:
+            left += 224  # help stands before the letters, which keep their order
+        return [(left + step * n, top, wide, height) for n in range(MOST_SERVICES)]
 
     def _tile(self, box: Box) -> ChoiceTile:
         if self.large:
@@ -171,12 +175,15 @@ class LowHomePage(Page):
         if self._close:
             left, top, width, height = MARGIN_SMALL, 674.0, WIDTH_SMALL, 118.0
         each = (width - gap * (len(ids) - 1)) / len(ids)
+        boxes = self.for_hand(
+            *((left + n * (each + gap), top, each, height) for n in range(len(ids)))
+        )
         return [
             self.add_control(
                 PushButton(
                     self.kit,
                     name,
-                    (left + n * (each + gap), top, each, height),
+                    box,
                     SECONDARY,
                     px=56 if self.large else 60,
                     icon=_ICONS.get(name, "")
@@ -186,7 +193,7 @@ class LowHomePage(Page):
                     gap=20,
                 )
             )
-            for n, name in enumerate(ids)
+            for name, box in zip(ids, boxes, strict=True)
         ]
 
     def update(self, view: HomeView) -> None:

@@ -118,10 +118,10 @@ class NoSlipPage(Page):
         self.add_widget(self._again_place)
         self._again = PushButton(kit, CONTROL_REPRINT, again, SECONDARY, px=again_px, icon=icon)
         each = (WIDTH - GAP * (len(row) - 1)) / max(len(row), 1)
-        self._row = [
-            self._secondary(name, (MARGIN + n * (each + GAP), _ROW[0], each, _ROW[1]))
-            for n, name in enumerate(row)
-        ]
+        boxes = self.for_hand(
+            *((MARGIN + n * (each + GAP), _ROW[0], each, _ROW[1]) for n in range(len(row)))
+        )
+        self._row = [self._secondary(name, box) for name, box in zip(row, boxes, strict=True)]
 
     def _secondary(self, control_id: str, box: Box) -> PushButton:
         icon = _ICONS[control_id]

@@ -32,10 +32,10 @@ class OutOfServicePage(Page):
             self._where = self.add_text(Style(60, True, ON_DARK), 242, top + 99, 760)
             self._or = self.add_text(Style(46, colour=ON_DARK), 242, top + 164, 760)
             self._arrow.show("arrow", 88, top + 57, 96)
-            self._told = self.add_text(Style(42, colour=MIST), MARGIN, 1795, 640)
-            self._code = self.add_text(Style(42, colour=MIST), MARGIN, 1856, 640)
             call: Box = (MARGIN, 1456, WIDTH, 216)
-            language: Box = (720, 1744, 312, 128)
+            words, language = self.for_hand((MARGIN, 1744, 640, 128), (720, 1744, 312, 128))
+            self._told = self.add_text(Style(42, colour=MIST), words[0], 1795, words[2])
+            self._code = self.add_text(Style(42, colour=MIST), words[0], 1856, words[2])
         else:
             self._why = self.add_lines(
                 Style(60, colour=ON_DARK), MARGIN_SMALL, 186, 80, WIDTH_SMALL
@@ -44,9 +44,12 @@ class OutOfServicePage(Page):
             self._where = self.add_text(Style(66, True, ON_DARK), 200, 482, 1020)
             self._or = self.add_text(Style(60, colour=ON_DARK), 200, 558, 1020)
             self._arrow.show("arrow", 72, 446, 96)
-            self._code = self.add_text(Style(60, colour=MIST), MARGIN_SMALL, 714, 900)
             call = (MARGIN_SMALL, 616, 880, 152)
             language = (936, 616, 312, 152)
+            words = call
+            if not person:  # which is at the left already
+                words, language = self.for_hand(words, language)
+            self._code = self.add_text(Style(60, colour=MIST), words[0], 714, words[2])
         self.add_widget(self._arrow)
         if person:
             px, icon_px = (76, 96) if self.large else (66, 80)

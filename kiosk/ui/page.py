@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 from kivy.graphics import Color, Rectangle
 from kivy.uix.widget import Widget
 
-from kiosk.ui.controls import Control
+from kiosk.ui.controls import Control, by_rows
 from kiosk.ui.drawing import Panel
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.text import Lines, Style, Text
@@ -109,7 +109,17 @@ class Page(Widget):
 
     def controls(self) -> list[Control]:
         """The targets that are on the page now, in the order of reading and of the keys."""
-        return [child for child in self.walk(restrict=True) if isinstance(child, Control)]
+        found = [child for child in self.walk(restrict=True) if isinstance(child, Control)]
+        return by_rows(found)
+
+    def for_hand(self, *row: Box) -> list[Box]:
+        """The boxes of a row, from left to right for a right hand: for a left one each in the
+        place that mirrors its own. What is a list to read stays as it is.
+        """
+        if not row or not self.kit.modes.left:
+            return list(row)
+        ends = min(x for x, _, _, _ in row) + max(x + width for x, _, width, _ in row)
+        return [(ends - x - width, y, width, height) for x, y, width, height in row]
 
     def update(self, view: Any) -> None:
         """Write the texts of the page's kind of view."""

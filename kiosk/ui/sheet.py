@@ -235,7 +235,10 @@ class SheetPage(Page):
             s for _, _, s, _ in shares or [("", "", 1.0, "")]
         )
         left = float(MARGIN_SMALL)
-        for key, control, share, icon in shares:
-            found.append((key, control, (left, y, unit * share, height), icon))
+        boxes: list[Box] = []
+        for _, _, share, _ in shares:
+            boxes.append((left, y, unit * share, height))
             left += unit * share + GAP_SMALL
+        for (key, control, _, icon), box in zip(shares, self.for_hand(*boxes), strict=True):
+            found.append((key, control, box, icon))
         return found

@@ -111,16 +111,14 @@ class SimpleHomePage(Page):
         gap = GAP if self.large else GAP_SMALL
         shares = [_SHARES[name] for name in ids]
         each = (width - gap * (len(ids) - 1)) / sum(shares)
-        buttons = []
-        for name, share in zip(ids, shares, strict=True):
-            wide = each * share
-            buttons.append(
-                self.add_control(
-                    PushButton(self.kit, name, (x, y, wide, height), SECONDARY, px=60)
-                )
-            )
-            x += wide + gap
-        return buttons
+        boxes: list[Box] = []
+        for share in shares:
+            boxes.append((x, y, each * share, height))
+            x += each * share + gap
+        return [
+            self.add_control(PushButton(self.kit, name, place, SECONDARY, px=60))
+            for name, place in zip(ids, self.for_hand(*boxes), strict=True)
+        ]
 
     def update(self, view: HomeView) -> None:
         """Write the two services; raise :class:`WindowError` if there are more."""

@@ -142,15 +142,17 @@ class TicketPage(Page):
         ids = [name for name in (CONTROL_LISTEN, CONTROL_NO_SLIP) if name in self.kit.served]
         if self.large:
             each = (WIDTH - GAP * (len(ids) - 1)) / max(len(ids), 1)
-            row: list[tuple[str, Box]] = [
-                (name, (MARGIN + n * (each + GAP), 1380, each, 148)) for n, name in enumerate(ids)
-            ]
+            row = self._row(ids, each + GAP, (MARGIN, 1380, each, 148))
             return [*row, (CONTROL_DONE, (MARGIN, 1552, WIDTH, 160))]
         ids.append(CONTROL_DONE)
         each = (1040 - 16 * (len(ids) - 1)) / len(ids)
-        return [
-            (name, (MARGIN_SMALL + n * (each + 16), 640, each, 128)) for n, name in enumerate(ids)
-        ]
+        return self._row(ids, each + 16, (MARGIN_SMALL, 640, each, 128))
+
+    def _row(self, ids: list[str], step: float, first: Box) -> list[tuple[str, Box]]:
+        """The arrows beside it show where the slip comes out, so they stay for either hand."""
+        x, y, width, height = first
+        boxes = self.for_hand(*((x + n * step, y, width, height) for n in range(len(ids))))
+        return list(zip(ids, boxes, strict=True))
 
     def _button(self, control_id: str, box: Box) -> PushButton:
         done = control_id == CONTROL_DONE

@@ -123,6 +123,7 @@ class TriagePage(Page):
         ]
         back: Box = (MARGIN, 1744, 312, 128) if self.large else (MARGIN_SMALL, 604, 300, 164)
         person: Box = (384, 1744, 648, 128) if self.large else (348, 604, 900, 164)
+        back, person = self.for_hand(back, person)
         px = 56 if self.large else 62
         self._back = self.add_control(
             PushButton(kit, CONTROL_BACK, back, SECONDARY, px=px, icon="back", icon_px=60, gap=16)

@@ -254,7 +254,20 @@ MODES = {
     "low": Modes(low=True),
     "low+contrast": Modes(low=True, contrast=True),
     "simple+low+contrast": Modes(simple=True, low=True, contrast=True),
+    "left": Modes(left=True),
+    "simple+left": Modes(simple=True, left=True),
+    "low+left": Modes(low=True, left=True),
 }
+MIRRORED = frozenset(
+    {
+        "home", "home-offline", "home-within", "access", "triage", "code", "code-early",
+        "code-other_day", "code-unknown", "feedback", "suggestion", "help-unreached", "ticket",
+        "ticket-unknown", "no-slip", "no-slip-again", "closed", "out-of-service",
+    }
+)  # fmt: skip
+"""One screen of each row that the left hand has another way round: shown in large print and with
+low controls too, where the others are as for the right one.
+"""
 SIMPLE_CAPITAL_MM = 8.7
 SIMPLE_HOME_CAPITAL_MM = 10.4
 """On the large kiosk; the small one has no room for more than the smallest legal size."""
@@ -438,7 +451,7 @@ def in_modes(language: str, modes: Modes) -> dict[str, View]:
             if isinstance(view, HomeView) and name in tiles:
                 shown[name] = replace(view, tiles=tiles[name])
     shown["access"] = access(language, modes, modes=modes)
-    shown["access-all"] = access(language, Modes(True, True, True), modes=modes)
+    shown["access-all"] = access(language, Modes(True, True, True, True), modes=modes)
     shown["access-nobody"] = access(language, Modes(), modes=modes, person=False)
     if not modes.simple:  # it has no steps between
         shown["triage"] = triage(language, modes)
@@ -461,6 +474,8 @@ def shots(size: str, languages: tuple[str, ...]) -> Iterator[Shot]:
     for mode, modes in MODES.items():
         for language in languages:
             for name, view in in_modes(language, modes).items():
+                if modes.left and modes != Modes(left=True) and name not in MIRRORED:
+                    continue
                 capital_mm = 7.3
                 if modes.simple and size == "large":
                     is_home = isinstance(view, HomeView)

@@ -28,6 +28,8 @@ def pictured() -> dict[str, View]:
         found.setdefault(view.screen.value, view)
     for name in ("simple", "low", "contrast"):
         found[f"home_{name}"] = views.in_modes(LANGUAGE, Modes(**{name: True}))["home"]
+    for name in ("home", "triage"):
+        found[f"{name}_left"] = views.in_modes(LANGUAGE, Modes(left=True))[name]
     return found
 
 

@@ -11,6 +11,7 @@ from tests.ui.kiosk_process import KioskProcess, middle
 pytestmark = pytest.mark.window
 
 CONTRAST = Modes(contrast=True)
+MODES = ("access.simple", "access.low", "access.contrast", "access.left")
 
 
 @pytest.fixture(scope="module", params=["large", "small"])
@@ -31,7 +32,7 @@ def test_a_switch_says_what_it_is_and_is_reported_when_touched(kiosk):
     switches = _by_id(screen)
     assert switches["access.low"]["spoken"].endswith(", On")
     assert switches["access.contrast"]["spoken"].endswith(", Off")
-    for name in ("access.simple", "access.low", "access.contrast", "person", "access.go"):
+    for name in (*MODES, "person", "access.go"):
         kiosk.rested()
         assert kiosk.tap(switches[name])["control"] == name
 
@@ -104,3 +105,33 @@ def test_the_counter_and_the_machine_are_the_same_size_and_both_are_reported(kio
     kiosk.rested()
     assert kiosk.tap(_by_id(screen)["counter"])["control"] is None
     assert "今天办不完了" in _by_id(screen)["counter"]["spoken"]
+
+
+def test_the_left_hand_has_the_right_hand_s_rows_the_other_way_round(kiosk):
+    """A list to read, what spans the width, and the arrows to the slip stay where they are."""
+    wide, _ = kiosk.size
+    for name in ("triage", "code", "ticket", "access"):
+        right, left = (
+            kiosk.show(views.in_modes("en", modes)[name]) for modes in (Modes(), Modes(left=True))
+        )
+        here, there = _by_id(right), _by_id(left)
+        assert here.keys() == there.keys()
+        moved = {c for c in here if here[c]["rect"][0] != there[c]["rect"][0]}
+        assert (
+            moved
+            == {
+                "triage": {"back", "person"},
+                "code": {"back", "person"},
+                "ticket": {"done", "no_slip"} if wide > kiosk.size[1] else set(),
+                "access": {"person", "feedback", "access.go"} if wide > kiosk.size[1] else set(),
+            }[name]
+        )
+        for control in moved:
+            assert here[control]["rect"][1:] == there[control]["rect"][1:]
+        lowest = left["controls"][-1]["rect"][1]
+        row = [c["rect"][0] for c in left["controls"] if c["rect"][1] == lowest]
+        assert row == sorted(row), "keys go from left to right for either hand"
+    assert _by_id(left)["access.left"]["spoken"] == "Hand, Left"
+    for name in ("triage", "code"):
+        controls = _by_id(kiosk.show(views.in_modes("en", Modes(left=True))[name]))
+        assert controls["person"]["rect"][0] < controls["back"]["rect"][0]

@@ -77,7 +77,8 @@ CONTROLS = (
     "service.A", "service.Z", view.CONTROL_LANGUAGE, view.CONTROL_DONE, view.CONTROL_NO_SLIP,
     view.CONTROL_ACKNOWLEDGE, view.CONTROL_ANYWHERE, view.CONTROL_PERSON, view.CONTROL_LISTEN,
     view.CONTROL_ACCESS, view.CONTROL_FEEDBACK, view.CONTROL_REPRINT, view.CONTROL_SIMPLE,
-    view.CONTROL_LOW, view.CONTROL_CONTRAST, view.CONTROL_GO, view.CONTROL_EVERYTHING,
+    view.CONTROL_LOW, view.CONTROL_CONTRAST, view.CONTROL_LEFT, view.CONTROL_GO,
+    view.CONTROL_EVERYTHING,
     view.CONTROL_BACK, view.CONTROL_COUNTER, view.CONTROL_MACHINE, view.CONTROL_EXIT,
     view.CONTROL_STAY, view.CONTROL_FINISH, view.CONTROL_HELP, view.CONTROL_COMPLAINT,
     view.CONTROL_SUGGESTION, view.CONTROL_COMMITMENTS, view.CONTROL_SKIP, "why.fees",
@@ -119,6 +120,7 @@ TABLE: dict[tuple[Phase, Event], tuple[Phase, tuple[Effect, ...]]] = {
     (Phase.ACCESS, Identified("vip")): (Phase.ACCESS, IDLE),
     (Phase.ACCESS, Tapped("access.simple", "t2")): (Phase.ACCESS, IDLE),
     (Phase.ACCESS, Tapped("access.low", "t2")): (Phase.ACCESS, IDLE),
+    (Phase.ACCESS, Tapped("access.left", "t2")): (Phase.ACCESS, IDLE),
     (Phase.ACCESS, Tapped("access.contrast", "t2")): (Phase.ACCESS, IDLE),
     (Phase.ACCESS, Tapped("access.go", "t2")): (Phase.HOME, IDLE),
     (Phase.ACCESS, Tapped("person", "t2")): (Phase.ISSUING, (StopTimer(), Issue("P", "t2", ""))),
@@ -328,6 +330,16 @@ def test_modes_are_used_when_the_visitor_is_ready_and_end_with_the_visit() -> No
     visit, _ = step(visit, Printed("id-1"))
     assert visit.modes.simple, "the number is in large print too"
     assert taps(visit, "done") == HOME
+
+
+def test_the_left_hand_is_a_mode_like_the_others() -> None:
+    visit = taps(HOME, "access", "access.left", "access.go")
+    assert visit.modes == view.Modes(left=True)
+    assert taps(visit, "access", "access.left", "access.go").modes == view.PLAIN
+    visit, _ = step(taps(visit, "service.A"), Issued(TICKET))
+    visit, _ = step(visit, Printed("id-1"))
+    assert visit.modes.left
+    assert taps(visit, "done") == HOME, "the next visitor's screens are as ever"
 
 
 def test_in_simple_mode_one_touch_is_a_ticket() -> None:

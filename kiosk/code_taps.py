@@ -4,6 +4,7 @@ CODE_SAID. Pure.
 
 from dataclasses import replace
 
+from kiosk import feedback
 from kiosk.codes import MOST_TRIES, NO_CLAIM, TAKES, Coded, CodeFound, LookUp, SetAside
 from kiosk.view import (
     CONTROL_AGAIN,
@@ -11,6 +12,7 @@ from kiosk.view import (
     CONTROL_COUNTER,
     CONTROL_DONE,
     CONTROL_ERASE,
+    CONTROL_HELP,
     CONTROL_LATER,
     CONTROL_PERSON,
     DIGIT_PREFIX,
@@ -26,6 +28,7 @@ from kiosk.visit import (
     Visit,
     fresh,
     home,
+    talked,
 )
 from sync.codes import CODE_DIGITS
 
@@ -108,6 +111,8 @@ def tapped_code_said(visit: Visit, event: Tapped) -> Step:
         return replace(visit, phase=Phase.HOME, said=None), IDLE
     if control == CONTROL_PERSON and visit.person and not said.number:
         return _person(visit, event.touch)
+    if control == CONTROL_HELP and said.number:
+        return talked(replace(visit, said=None), feedback.begun(control, event.touch))
     return visit, ()
 
 

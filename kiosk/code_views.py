@@ -10,6 +10,7 @@ from kiosk.view import (
     CONTROL_BACK,
     CONTROL_COUNTER,
     CONTROL_DONE,
+    CONTROL_HELP,
     CONTROL_LATER,
     CONTROL_PERSON,
     CodeSaidView,
@@ -49,8 +50,12 @@ def _day(said: CodeSaid) -> Words:
 
 
 def choices(visit: Visit, said: CodeSaid, *, person: bool) -> tuple[str, ...]:
-    """The control ids that are offered, the first one is the primary one."""
-    helped = (CONTROL_PERSON,) if person and not said.number else ()
+    """The control ids that are offered, the first one is the primary one. Who has a number
+    already gets no second one for a person: somebody is called.
+    """
+    helped = (CONTROL_PERSON,) if person else ()
+    if said.number:
+        helped = (CONTROL_HELP,)
     if said.state == "other_day":
         return (CONTROL_DONE, CONTROL_BACK, *helped)
     if said.state == "early":
@@ -58,7 +63,7 @@ def choices(visit: Visit, said: CodeSaid, *, person: bool) -> tuple[str, ...]:
     if said.state in TAKES or said.state == "offline":
         return (CONTROL_COUNTER, CONTROL_BACK, *helped)
     if said.state == "breached":
-        return (CONTROL_DONE, CONTROL_LATER)
+        return (CONTROL_DONE, CONTROL_LATER, *helped)
     if may_try_again(visit):
         return (CONTROL_AGAIN, CONTROL_BACK, *helped)
     return (CONTROL_DONE, *helped)

@@ -53,7 +53,8 @@
     CODE_SAID  tapped again      CODE       timer idle; nobody knows the code, three times at most
     CODE_SAID  tapped back       HOME       timer idle
     CODE_SAID  tapped done       HOME       all forgotten
-    CODE_SAID  tapped person     ISSUING    Issue(the person's service, request)
+    CODE_SAID  tapped person     ISSUING    Issue(the person's service, request); without a number
+    CODE_SAID  tapped help       FEEDBACK   CallHelp, timer idle; of who has a number already
     CODE, CODE_SAID  timed out idle  WARNING    timer second; HOME, all forgotten, for who went to
                                             the machine
     undecided  coded             LOOKING    LookUp; a code at the reader, as long as nothing is out

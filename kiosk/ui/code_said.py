@@ -10,20 +10,21 @@ from kiosk.view import (
     CONTROL_BACK,
     CONTROL_COUNTER,
     CONTROL_DONE,
+    CONTROL_HELP,
     CONTROL_LATER,
     CONTROL_PERSON,
     CodeSaidView,
 )
 
 GAP_SMALL = 16
-_ICONS = {CONTROL_BACK: "back", CONTROL_PERSON: "staff"}
+_ICONS = {CONTROL_BACK: "back", CONTROL_PERSON: "staff", CONTROL_HELP: "staff"}
 _SIGNS = {
     "on_time": "clock", "early": "clock", "late": "clock", "other_day": "clock", "used": "slip",
     "offline": "offline", "unreached": "offline", "waiting": "people", "breached": "hourglass",
     "parked": "pause", "called": "window", "return": "check", "machine": "machine",
 }  # fmt: skip
 """The sign above each word; a warning where nothing better fits."""
-_BELOW = (CONTROL_BACK, CONTROL_PERSON)
+_BELOW = (CONTROL_BACK, CONTROL_PERSON, CONTROL_HELP)
 _LABELS = {
     CONTROL_AGAIN: "code.again",
     CONTROL_BACK: "back",
@@ -31,6 +32,7 @@ _LABELS = {
     CONTROL_LATER: "code.later",
     CONTROL_COUNTER: "code.take",
     CONTROL_PERSON: "person",
+    CONTROL_HELP: "person",
 }
 _OWN_LABELS = {
     ("early", CONTROL_COUNTER): "code.early.take",

@@ -75,7 +75,11 @@ async def test_on_time_is_a_ticket_of_the_appointment_s_service_once(tmp_path: P
         assert (ticket.segment, ticket.appointment_at) == ("appointment", MORNING_MS + 3 * MIN)
         bench.tap("done")
         again = await typed(bench)
-        assert (again.state, again.number, again.choices) == ("used", data.number, ("done",))
+        assert (again.state, again.number, again.choices) == (
+            "used",
+            data.number,
+            ("done", "help"),
+        )
         bench.tap("done")
         bench.showing(HomeView)
         assert len(issued(bench)) == 1

@@ -1,5 +1,7 @@
 """A visitor's code from the pad to the ticket, touch by touch."""
 
+from dataclasses import replace
+
 import pytest
 
 from kiosk.code_views import choices, code_said_view
@@ -13,12 +15,14 @@ from kiosk.codes import (
     LookUp,
     SetAside,
 )
+from kiosk.feedback import CallHelp
 from kiosk.flow import (
     Effect,
     Identified,
     Issue,
     Issued,
     Phase,
+    StartTimer,
     StopTimer,
     Tapped,
     Ticket,
@@ -122,7 +126,7 @@ def test_the_code_of_somebody_who_leaves_is_nobody_s() -> None:
 def test_a_broken_promise_offers_to_wait_on_or_to_come_back() -> None:
     word = said("breached", "812345", "A042")
     visit = found(word)
-    assert choices(visit, word, person=True) == ("done", "later")
+    assert choices(visit, word, person=True) == ("done", "later", "help")
     looking, effects = taps(visit, "later")
     assert effects == (StopTimer(), SetAside("812345", "touch-0"))
     parked, _ = step(looking, CodeFound(said("parked", "812345", "A042")))
@@ -131,6 +135,18 @@ def test_a_broken_promise_offers_to_wait_on_or_to_come_back() -> None:
     for other in ("waiting", "parked", "called", "over"):
         calm = found(said(other, "812345", "A042"))
         assert taps(calm, "later")[0] == calm, "only a broken promise is made good"
+
+
+@pytest.mark.parametrize("state", ["used", "waiting", "breached", "parked", "called", "over"])
+def test_who_has_a_number_calls_somebody_and_gets_no_second_one(state: str) -> None:
+    visit = found(said(state, "812345", "A042"), replace(HOME, language="en"))
+    after, effects = taps(visit, "help")
+    assert effects == (CallHelp("home", "touch-0"), StartTimer(Timer.IDLE))
+    assert (after.phase, after.said) == (Phase.FEEDBACK, None), (
+        "the code is not left on the screen"
+    )
+    assert taps(after, "done")[0] == replace(HOME, language="en")
+    assert taps(found(said("on_time")), "help")[0] == found(said("on_time"))
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -142,7 +158,8 @@ def test_every_word_has_a_way_out_and_offers_only_what_acts(state: str) -> None:
     assert {"done", "back"} & set(offered)
     for control in offered:
         assert taps(visit, control)[0] != visit, control
-    for control in {"counter", "later", "again", "person"} - set(offered):
+    assert {"person", "help"} & set(offered), "a person can be asked for"
+    for control in {"counter", "later", "again", "person", "help"} - set(offered):
         assert taps(visit, control)[0] == visit, control
 
 

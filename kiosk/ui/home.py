@@ -15,7 +15,7 @@ from kiosk.ui.page import (
     HeaderBand,
     Page,
 )
-from kiosk.ui.text import Style
+from kiosk.ui.text import Style, Text
 from kiosk.ui.tiles import PersonButton, ServiceButton
 from kiosk.ui.tokens import MUTED, NOTICE, ON_NOTICE
 from kiosk.ui.waits import NOBODY, WaitWords, wait_words
@@ -26,6 +26,7 @@ from kiosk.view import (
     CONTROL_FEEDBACK,
     CONTROL_HELP,
     CONTROL_LANGUAGE,
+    CONTROL_LISTEN,
     HomeView,
     ServiceTile,
 )
@@ -39,8 +40,12 @@ _ICONS = {
     CONTROL_BACK: "back",
     CONTROL_FEEDBACK: "speech",
     CONTROL_HELP: "bell",
+    CONTROL_CHECK_IN: "clock",
+    CONTROL_LISTEN: "sound",
 }
 _KEYS = {
+    CONTROL_CHECK_IN: "check_in",
+    CONTROL_LISTEN: "access.audio",
     CONTROL_LANGUAGE: "lang.name",
     CONTROL_ACCESS: "access",
     CONTROL_BACK: "back",
@@ -54,6 +59,8 @@ _SHARES = {
     CONTROL_HELP: 0.85,
 }
 """Of the row's width on the large kiosk."""
+_ROW_WIDTHS = {CONTROL_CHECK_IN: 0, CONTROL_HELP: 264, CONTROL_LISTEN: 452}
+"""Above the services on the small kiosk; check-in has the rest."""
 
 
 def notice_icon(view: HomeView) -> str:
@@ -94,34 +101,54 @@ class HomePage(Page):
 
     def __init__(self, kit: Kit, *, band: bool) -> None:
         super().__init__(kit)
-        checks_in = CONTROL_CHECK_IN in kit.served
-        # With check-in the small kiosk has no room for a band: its word is the header's then.
-        self._band = band and (self.large or not checks_in)
+        self._band = band
         self._header = HeaderBand(self)
-        if self._band:
+        if band:
             self._add_band()
-        self._check_in = self._add_check_in() if checks_in else None
+        self._row = [self._row_button(*place) for place in self._row_places()]
         # Places of their own, so that keys reach services and person before the row below.
         self._services, self._persons = Widget(size=(0, 0)), Widget(size=(0, 0))
         self.add_widget(self._services)
         self.add_widget(self._persons)
         self._tiles = [ServiceButton(kit, box) for box in self._tile_boxes()]
         self._person = PersonButton(kit, self._person_box())
+        self._hint: Text | None = None
         if self.large:
-            title, up = Style(80 if band else 88, True), 0 if self._check_in is None else 40
+            title, up = Style(80 if band else 88, True), 40 if self._row else 0
             self._title = self.add_text(title, MARGIN, (430 if band else 302) - up, WIDTH)
             self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375 - up, WIDTH)
+        elif [name for name, _ in self._row_places()] == [CONTROL_HELP]:
+            (x, y, room, _), _ = self.for_hand(*_beside(200 if band else 122))
+            self._hint = self.add_text(Style(60, colour=MUTED), x, y + 80, room)
         self._bottom = [self._bottom_button(*place) for place in self._bottom_places()]
 
-    def _add_check_in(self) -> PushButton:
+    def _row_places(self) -> list[tuple[str, Box]]:
+        """Above the services: check-in, and on the small kiosk what has no room below them."""
         if self.large:
-            box: Box = (MARGIN, 428, WIDTH, 100) if self._band else (MARGIN, 362, WIDTH, 100)
-        else:
-            box = (MARGIN_SMALL, 122, WIDTH_SMALL, 118)
+            checks_in = CONTROL_CHECK_IN in self.kit.served
+            top = 428 if self._band else 362
+            return [(CONTROL_CHECK_IN, (MARGIN, top, WIDTH, 100))] if checks_in else []
+        ids = [name for name in _ROW_WIDTHS if name in self.kit.served]
+        top = 200 if self._band else 122
+        if ids == [CONTROL_HELP]:  # beside the hint
+            _, box = self.for_hand(*_beside(top))
+            return [(CONTROL_HELP, box)]
+        # The first one has the room that the others leave.
+        wide = WIDTH_SMALL - sum(_ROW_WIDTHS[name] + GAP_SMALL for name in ids[1:])
+        left = float(MARGIN_SMALL)
+        boxes: list[Box] = []
+        for name in ids:
+            width = _ROW_WIDTHS[name] if boxes else wide
+            boxes.append((left, top, width, 118))
+            left += width + GAP_SMALL
+        return list(zip(ids, self.for_hand(*boxes), strict=True))
+
+    def _row_button(self, control_id: str, box: Box) -> PushButton:
         px, icon_px = (48, 56) if self.large else (62, 64)
+        icon = _ICONS[control_id]
         return self.add_control(
             PushButton(
-                self.kit, CONTROL_CHECK_IN, box, SECONDARY, px=px, icon="clock", icon_px=icon_px
+                self.kit, control_id, box, SECONDARY, px=px, icon=icon, icon_px=icon_px, gap=20
             )
         )
 
@@ -144,12 +171,10 @@ class HomePage(Page):
     def _tile_boxes(self) -> list[Box]:
         if self.large:
             top, step, height = (474, 240, 216) if self._band else (424, 252, 228)
-            if self._check_in is not None:
+            if self._row:
                 top, step, height = (550, 224, 204) if self._band else (484, 238, 218)
             return [(MARGIN, top + step * n, WIDTH, height) for n in range(MOST_SERVICES)]
-        top, step, height = (204, 206, 190) if self._band else (136, 236, 216)
-        if self._check_in is not None:
-            top, step, height = (256, 172, 156)
+        top, step, height = (334, 167, 151) if self._band else (256, 172, 156)
         return [
             (MARGIN_SMALL + 616 * column, top + step * row, 600, height)
             for row in range(2)
@@ -159,7 +184,7 @@ class HomePage(Page):
     def _person_box(self) -> Box:
         if self.large:
             return (MARGIN, 1450, WIDTH, 228) if self._band else (MARGIN, 1452, WIDTH, 232)
-        return (MARGIN_SMALL, 616, 600, 152) if self._band else (MARGIN_SMALL, 612, 600, 156)
+        return (MARGIN_SMALL, 668, 600, 118) if self._band else (MARGIN_SMALL, 612, 600, 156)
 
     def _bottom_places(self) -> list[tuple[str, Box]]:
         """What this release serves shares the row; feedback has no room on the small kiosk."""
@@ -196,16 +221,15 @@ class HomePage(Page):
         services, persons = by_kind(view, MOST_SERVICES, "the first screen")
         self.language = view.language
         title = question(self, view)
-        told = view.notice or ("" if view.online else "offline.title")
-        aside = self.say(told) if told and not self._band else title
-        self._header.write(view.header, view.language, aside)
-        if self._check_in is not None:
-            self._check_in.write(self.say("check_in"))
+        self._header.write(view.header, view.language, title)
+        for button in self._row:
+            button.write(self._row_words(button.control_id))
         if self.large:
             self._title.write(title)
+        if self._hint is not None:
             grouped = any(tile.group for tile in services)
             hint = self.say("home.hint.groups" if grouped else "home.hint")
-            self._hint.write("" if self._band else hint)
+            self._hint.write("" if self._band and self.large else hint)
         if self._band:
             self._write_band(view)
         for number, control in enumerate(self._tiles):
@@ -221,6 +245,12 @@ class HomePage(Page):
                 name = CONTROL_BACK if view.group else CONTROL_ACCESS
                 button.become(name, _ICONS[name])
             button.write(self.say(_KEYS[button.control_id]))
+
+    def _row_words(self, control_id: str) -> str:
+        key = _KEYS[control_id]
+        short = f"{key}.short"
+        crowded = not self.large and CONTROL_LISTEN in self.kit.served
+        return self.say(short if crowded and control_id == CONTROL_CHECK_IN else key)
 
     def _write_band(self, view: HomeView) -> None:
         self._sign.show(notice_icon(view), *self._sign_at)
@@ -244,3 +274,11 @@ class HomePage(Page):
             reason = self.why(tile)
             return WaitWords(NOBODY, reason, "", reason)
         return wait_words(self.kit.catalogue, self.language, tile.wait, large=self.large)
+
+
+def _beside(top: float) -> tuple[Box, Box]:
+    """The small kiosk's hint and help, where nothing else shares their row."""
+    wide = _ROW_WIDTHS[CONTROL_HELP]
+    room = WIDTH_SMALL - wide - 2 * GAP_SMALL
+    left = MARGIN_SMALL + WIDTH_SMALL - wide
+    return (MARGIN_SMALL, top, room, 118), (left, top, wide, 118)

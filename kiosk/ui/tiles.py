@@ -26,8 +26,8 @@ from kiosk.view import ServiceTile
 
 STUB_WIDTH = 156
 STUB_WIDTH_SMALL = 116
-LOW_TILE = 160
-"""So high is a tile of the small kiosk that leaves room for a row above it."""
+LOW_TILE = 152
+"""So high is a tile of the small kiosk that leaves room for a notice band."""
 
 
 class ServiceButton(Control):
@@ -150,7 +150,7 @@ class ServiceButton(Control):
         middle: float,
     ) -> None:
         self._name.write(tile.brief(language))
-        above, below = (15, 73) if self.box[3] > LOW_TILE else (7, 60)
+        above, below = 7, 60 if self.box[3] > LOW_TILE else 57
         self._name.place(left, middle - above, right - left - (48 if tile.group else 0))
         baseline = middle + below
         people = any(words.ahead)

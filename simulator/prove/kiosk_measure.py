@@ -49,6 +49,7 @@ class Limits:
     edge_contrast: float = 3.0
     lower_half: bool = False
     person: bool = False
+    help: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def measure(
         found.refuse(f"it says nothing of itself: {screen['spoken']!r}", [0, 0, *screen["size"]])
     if limits.person and not any(c["id"] in ("person", "service.P") for c in screen["controls"]):
         found.refuse("no way to a person", [0, 0, *screen["size"]])
+    if limits.help and not any(c["id"] == "help" for c in screen["controls"]):
+        found.refuse("no way to call for help", [0, 0, *screen["size"]])
     return found
 
 

@@ -485,5 +485,6 @@ def shots(size: str, languages: tuple[str, ...]) -> Iterator[Shot]:
                     text_contrast=7.0 if modes.contrast else 4.5,
                     lower_half=modes.low,
                     person=isinstance(view, HomeView) and name != "home-two",
+                    help=isinstance(view, HomeView),
                 )
                 yield Shot(name, mode, language, view, limits)

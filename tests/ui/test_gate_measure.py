@@ -148,6 +148,9 @@ def test_low_controls_and_the_way_to_a_person():
     screen, picture = drawing()
     assert "service.A is above the middle" in faults(screen, picture, Limits(lower_half=True))
     assert "no way to a person" in faults(screen, picture, Limits(person=True))
+    assert "no way to call for help" in faults(screen, picture, Limits(help=True))
+    screen, picture = drawing(box=(100, 310, 300, 120), id="help")
+    assert faults(screen, picture, Limits(help=True)) == []
     screen, picture = drawing(box=(100, 310, 300, 120), id="service.P")
     assert faults(screen, picture, Limits(lower_half=True, person=True)) == []
 

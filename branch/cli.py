@@ -76,6 +76,7 @@ async def run(config_path: Path, version: str) -> None:
             hall=service.hall,
             figures=service.day_book,
             tickets=service.tickets,
+            complaints=service.hall.complaint_pages,
         )
         await serve(app, listener, stop=stop)
 

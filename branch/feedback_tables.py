@@ -12,6 +12,7 @@ from sqlalchemy import (
     Integer,
     String,
     Table,
+    delete,
     func,
     select,
     update,
@@ -23,6 +24,7 @@ from sync.ledger import dialect, metadata
 from sync.messages import (
     ComplaintAnswered,
     ComplaintOpened,
+    ComplaintReopened,
     ComplaintTaken,
     Event,
     FeedbackGiven,
@@ -48,6 +50,14 @@ complaint_table = Table(
     Column("answered_by", String(BY_LENGTH)),
     Index("complaint_by_date", "business_date"),
 )
+
+answer_table = Table(
+    "complaint_answer",
+    metadata,
+    Column("complaint", String(36), primary_key=True),
+    Column("outcome", String(CODE_LENGTH), nullable=False),  # "": nobody said which
+)
+"""How a complaint was answered; no row while it is open."""
 
 reason_table = Table(
     "reason",
@@ -100,10 +110,17 @@ def project_feedback(connection: Connection, item: Event | UnknownEvent, at: int
         case ComplaintTaken(data=taken):
             _of(connection, taken.complaint, owner=taken.by[:BY_LENGTH])
         case ComplaintAnswered(data=answered):
-            _of(
+            first = _of(
                 connection, answered.complaint, answered_at=at,
                 answered_by=answered.by[:BY_LENGTH],
             )  # fmt: skip
+            if first:
+                _add(
+                    connection, answer_table, complaint=answered.complaint,
+                    outcome=answered.outcome[:CODE_LENGTH],
+                )  # fmt: skip
+        case ComplaintReopened(data=reopened):
+            _reopen(connection, reopened.complaint)
         case _:
             pass
 
@@ -133,11 +150,21 @@ def _add(connection: Connection, table: Table, **values: object) -> None:
     connection.execute(dialect(connection).insert(table).values(**values).on_conflict_do_nothing())
 
 
-def _of(connection: Connection, complaint: str, **values: object) -> None:
-    """An answer is given once: nothing is changed after it."""
+def _of(connection: Connection, complaint: str, **values: object) -> bool:
+    """An answer is given once: nothing is changed after it; returns whether it was."""
     columns = complaint_table.c
-    connection.execute(
+    changed = connection.execute(
         update(complaint_table)
         .where(columns.id == complaint, columns.answered_at.is_(None))
         .values(**values)
     )
+    return changed.rowcount > 0
+
+
+def _reopen(connection: Connection, complaint: str) -> None:
+    connection.execute(
+        update(complaint_table)
+        .where(complaint_table.c.id == complaint)
+        .values(answered_at=None, answered_by=None)
+    )
+    connection.execute(delete(answer_table).where(answer_table.c.complaint == complaint))

@@ -7,13 +7,16 @@ from branch.alert_book import BY_HAND, OpenAlert
 from branch.alerting import Alerting, Watched
 from branch.calling_config import segments_of
 from branch.commands import CloseCounter, OpenCounter, TagTicket
+from branch.complaint_page import ComplaintPages
 from branch.complaints import Complaints
 from branch.config import BranchConfig
 from branch.desk import LAST_IN_BAND, WALK_IN_BAND, Desk, Record
 from branch.displays import Displays
 from branch.hall_view import (
     AlertLine,
+    AnsweredLine,
     ComplaintLine,
+    ComplaintList,
     HallCounter,
     HallService,
     HallTicket,
@@ -68,6 +71,10 @@ class Hall:
         self.standards = Standards(standards_of(config.standards, displays.services), engine)
         self.alerting = Alerting(engine, self.standards, clock, store, transport, record, watched)
         self.complaints = Complaints(store, lambda kind, data: record(kind, data, None))
+        self.complaint_pages = ComplaintPages(
+            self.complaints, clock, displays.date_text,
+            {"zh": config.branch.zh, "en": config.branch.en}, config.branch.complaints_phone,
+        )  # fmt: skip
         self._issued: dict[str, str] = {}  # ticket by request
         self._reissued: dict[str, int] = {}  # times by ticket
         self._keys: dict[str, str] = {}  # of reissues: ticket by request
@@ -216,8 +223,21 @@ class Hall:
     def take_complaint(self, complaint: str, key: str, by: str) -> None:
         self.complaints.take(complaint, key, by)
 
-    def answer_complaint(self, complaint: str, key: str, by: str) -> None:
-        self.complaints.answer(complaint, key, by)
+    def complaint_list(self) -> ComplaintList:
+        answered = (
+            AnsweredLine(
+                one.id, one.number, one.topic, one.due_date,
+                self._displays.date_text(one.answered_at or 0), one.outcome, one.answered_by,
+            )
+            for one in self.complaints.answered()
+        )  # fmt: skip
+        return ComplaintList(tuple(self._complaints(self._clock.wall_ms())), tuple(answered))
+
+    def answer_complaint(self, complaint: str, key: str, by: str, outcome: str = "") -> None:
+        self.complaints.answer(complaint, key, by, outcome)
+
+    def reopen_complaint(self, complaint: str, key: str, by: str) -> None:
+        self.complaints.reopen(complaint, key, by)
 
     def open_counter(self, counter: int, key: str, by: str) -> None:
         state = self._engine.counters[counter].state

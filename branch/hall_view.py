@@ -79,6 +79,27 @@ class ComplaintLine:
 
 
 @dataclass(frozen=True, slots=True)
+class AnsweredLine:
+    """A complaint that has its answer; dates are ISO. ``outcome`` "": nobody said which."""
+
+    id: str
+    number: str
+    topic: str
+    due_date: str
+    answered_date: str
+    outcome: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintList:
+    """The complaints: those without an answer, first due first, and the last answered ones."""
+
+    open: tuple[ComplaintLine, ...]
+    answered: tuple[AnsweredLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class HallView:
     """The hall now. ``revision`` rises with each change."""
 
@@ -119,6 +140,13 @@ class OfComplaint(HallRequest, frozen=True, kw_only=True):
     """About one complaint."""
 
     complaint: AlertId
+
+
+class Answer(HallRequest, frozen=True, kw_only=True):
+    """How the complaint was answered; "": not said."""
+
+    complaint: AlertId
+    outcome: Annotated[str, msgspec.Meta(max_length=16)] = ""
 
 
 class OfCounter(HallRequest, frozen=True, kw_only=True):
@@ -165,8 +193,14 @@ class HallDesk(Protocol):
     def take_complaint(self, complaint: str, key: str, by: str) -> None:
         """I see to it (unknown_complaint, answered)."""
 
-    def answer_complaint(self, complaint: str, key: str, by: str) -> None:
-        """It is answered (unknown_complaint)."""
+    def complaint_list(self) -> ComplaintList:
+        """The open complaints and the last answered ones."""
+
+    def answer_complaint(self, complaint: str, key: str, by: str, outcome: str = "") -> None:
+        """It is answered (unknown_complaint, unknown_outcome)."""
+
+    def reopen_complaint(self, complaint: str, key: str, by: str) -> None:
+        """The answer is taken back (unknown_complaint)."""
 
     def take(self, alert: str, key: str, by: str) -> None:
         """I will go (unknown_alert)."""

@@ -47,7 +47,7 @@ class _Call:
 
 class FeedbackDesk:
     """``answer`` takes what became of it, later; ``spawn`` runs a task of the kiosk. ``receipt``
-    makes the slip of a complaint: topic, number and due date.
+    makes the slip of a complaint.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class FeedbackDesk:
         outbox: Outbox,
         clock: Clock,
         printer: SlipPrinter,
-        receipt: Callable[[str, str, str], Slip],
+        receipt: Callable[[ComplaintOpened], Slip],
         business_date: Callable[[], str],
         answer: Callable[[feedback.Answer], None],
         spawn: Callable[[Awaitable[None], str], None],
@@ -71,7 +71,7 @@ class FeedbackDesk:
         self._answer = answer
         self._spawn = spawn
         self._last: _Call | None = None
-        self._topic = ""  # of the complaint whose receipt is to be printed
+        self._opened: ComplaintOpened | None = None  # whose receipt is to be printed
 
     def perform(self, effect: feedback.Effect) -> feedback.Answer | None:
         """Do it; returns what is known of it at once."""
@@ -80,8 +80,8 @@ class FeedbackDesk:
                 return self._call(effect)
             case feedback.Complain(topic, request):
                 return self._complain(topic, request)
-            case feedback.PrintReceipt():
-                self._spawn(self._print(effect), "print")
+            case feedback.PrintReceipt() if self._opened is not None:
+                self._spawn(self._print(self._opened), "print")
             case feedback.Suggest(topic, direction, request):
                 data = SuggestionData(
                     topic=topic,
@@ -110,13 +110,13 @@ class FeedbackDesk:
         event = self._journalled("complaint.opened", data, request, event_id=new_id)
         if not isinstance(event, ComplaintOpened):
             return feedback.NotRegistered(request)
-        self._topic = topic
+        self._opened = event
         return feedback.Registered(request, event.data.number, event.data.due_date)
 
-    async def _print(self, wanted: feedback.PrintReceipt) -> None:
-        slip = self._receipt(self._topic, wanted.number, wanted.due_date)
-        result = await self._printer.send(slip, wanted.number)
-        self._answer(feedback.ReceiptSaid(wanted.number, result.paper is Paper.PRINTED))
+    async def _print(self, opened: ComplaintOpened) -> None:
+        number = opened.data.number
+        result = await self._printer.send(self._receipt(opened), number)
+        self._answer(feedback.ReceiptSaid(number, result.paper is Paper.PRINTED))
 
     def _call(self, wanted: feedback.CallHelp) -> feedback.Answer | None:
         last, now_ms = self._last, self._clock.mono_ms()

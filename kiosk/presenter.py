@@ -306,3 +306,8 @@ def reference(ticket_id: str) -> str:
 def ticket_page(public_url: str, ticket_id: str) -> str | None:
     """The ticket's page for a customer's phone; None where no public address is configured."""
     return f"{public_url.rstrip('/')}/t/{page_key(ticket_id)}" if public_url else None
+
+
+def complaint_page(public_url: str, complaint_id: str) -> str | None:
+    """The complaint's page, as ``ticket_page``."""
+    return f"{public_url.rstrip('/')}/c/{page_key(complaint_id)}" if public_url else None

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from hal.api import Align, Pair, Rule, Slip, SlipItem, Text
-from kiosk.slip import LARGE
+from hal.api import Align, Pair, Qr, Rule, Slip, SlipItem, Text
+from kiosk.slip import LARGE, QR_MODULE_DOTS
 
 NUMBER_SIZE = 3
 """Nine characters, 324 of the 384 dots of the narrowest paper."""
@@ -15,6 +15,7 @@ class _Words:
     topic: str
     opened: str
     due: str
+    scan: str
     keep: str
     data: str
     complaints: str
@@ -26,6 +27,7 @@ _WORDS = {
         topic="内容",
         opened="登记时间",
         due="最迟答复",
+        scan="扫码看处理结果",
         keep="凭编号查询，请保留。",
         data="不记姓名，不记电话。",
         complaints="投诉电话",
@@ -35,6 +37,7 @@ _WORDS = {
         topic="About",
         opened="Registered",
         due="Answer by",
+        scan="Scan to see the answer",
         keep="Keep it: ask with this number.",
         data="No name and no phone are kept.",
         complaints="Complaints",
@@ -65,9 +68,11 @@ def build_receipt(
     due_date: str,
     complaints_phone: str,
     language: str,
+    public_url: str | None = None,
 ) -> Slip:
     """The receipt in ``language`` (zh_CN or en). ``topic`` is in words, ``due_date`` ISO; an empty
-    ``complaints_phone`` prints no such line. Raises ValueError for another language.
+    ``complaints_phone`` prints no such line. ``public_url`` is the whole address behind the QR
+    code, None prints none. Raises ValueError for another language.
     """
     words = _WORDS.get(language)
     if words is None:
@@ -80,10 +85,10 @@ def build_receipt(
         Pair(words.topic, topic),
         Pair(words.opened, opened_text),
         Pair(words.due, due_date),
-        Rule(),
-        Text(words.keep),
-        Text(words.data),
     ]
+    if public_url:
+        items += [Qr(public_url, QR_MODULE_DOTS), Text(words.scan, align=Align.CENTRE)]
+    items += [Rule(), Text(words.keep), Text(words.data)]
     if complaints_phone:
         items.append(Text(f"{words.complaints} {complaints_phone}", height=LARGE))
     return Slip(tuple(items))

@@ -21,6 +21,7 @@ from kiosk.offering import Offering
 from kiosk.presenter import (
     OnPaper,
     branch_names,
+    complaint_page,
     letters_with_steps,
     paper_language,
     person_letter,
@@ -34,6 +35,7 @@ from kiosk.visit import fresh
 from sync.clock import Clock
 from sync.crashpoint import reach
 from sync.journal import Journal
+from sync.messages import ComplaintOpened
 from sync.outbox import Outbox
 
 LOW_SCORES = (1, 2)
@@ -267,16 +269,17 @@ class VisitRunner:
             self.dispatch(flow.PrintFailed(ticket.id, result.cause, again))
         self._printed()
 
-    def _receipt(self, topic: str, number: str, due_date: str) -> Slip:
+    def _receipt(self, opened: ComplaintOpened) -> Slip:
         branch, language = self._offering.config.branch, paper_language(self.visit.language)
         return build_receipt(
             branch_name=branch_names(branch)[language],
-            number=number,
-            topic=TOPICS[language][topic],
+            number=opened.data.number,
+            topic=TOPICS[language][opened.data.topic],
             opened_text=f"{self._now():%Y-%m-%d %H:%M}",
-            due_date=due_date,
+            due_date=opened.data.due_date,
             complaints_phone=branch.complaints_phone,
             language=language,
+            public_url=complaint_page(branch.public_url, opened.id),
         )
 
     # --- timers -----------------------------------------------------------------------------

@@ -113,8 +113,11 @@ _AT_BRANCH: Sequence[_Told] = (
     (2_000_000, a.TicketReissued, _id(8), a.ReissuedData(key="h4", times=1, by="m-3")),
     (2_010_000, f.ComplaintTaken, None, f.OfComplaintData(
         complaint=_id(114), number=f.complaint_number(_id(114)), key="h5", by="m-3")),
-    (2_020_000, f.ComplaintAnswered, None, f.OfComplaintData(
-        complaint=_id(114), number=f.complaint_number(_id(114)), key="h6", by="m-3")),
+    (2_020_000, f.ComplaintAnswered, None, f.AnswerData(
+        complaint=_id(114), number=f.complaint_number(_id(114)), key="h6", by="m-3",
+        outcome="explained")),
+    (2_030_000, f.ComplaintReopened, None, f.OfComplaintData(
+        complaint=_id(114), number=f.complaint_number(_id(114)), key="h7", by="m-3")),
 )  # fmt: skip
 
 

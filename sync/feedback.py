@@ -19,6 +19,8 @@ SUGGESTIONS = (
     ("words", "clearer"), ("seats", "more"), ("fees", "lower"), ("access", "easier"),
 )  # fmt: skip
 """What could be better, and in which direction."""
+OUTCOMES = ("corrected", "improved", "explained", "unfounded", "referred")
+"""How a complaint was answered."""
 ANSWER_DAYS = 15
 """By regulation a complaint is answered in so many days."""
 
@@ -75,6 +77,16 @@ class OfComplaintData(msgspec.Struct, frozen=True, kw_only=True):
     by: str = ""
 
 
+class AnswerData(msgspec.Struct, frozen=True, kw_only=True):
+    """As OfComplaintData; ``outcome`` is one of OUTCOMES, "": nobody said which."""
+
+    complaint: str
+    number: str
+    key: str
+    by: str = ""
+    outcome: str = ""
+
+
 # --- events --------------------------------------------------------------------------------
 
 
@@ -111,6 +123,12 @@ class ComplaintTaken(Event, frozen=True, kw_only=True, tag="complaint.taken"):
 class ComplaintAnswered(Event, frozen=True, kw_only=True, tag="complaint.answered"):
     """The complaint is answered."""
 
+    data: AnswerData
+
+
+class ComplaintReopened(Event, frozen=True, kw_only=True, tag="complaint.reopened"):
+    """The answer is taken back: the complaint waits for one again."""
+
     data: OfComplaintData
 
 
@@ -134,5 +152,8 @@ FeedbackEvent = (
     | ComplaintOpened
     | ComplaintTaken
     | ComplaintAnswered
+    | ComplaintReopened
 )
-FeedbackPayload = AssistanceData | ReasonData | SuggestionData | ComplaintData | OfComplaintData
+FeedbackPayload = (
+    AssistanceData | ReasonData | SuggestionData | ComplaintData | OfComplaintData | AnswerData
+)

@@ -69,11 +69,13 @@ from sync.events import (
     VoidedData as VoidedData,
 )
 from sync.feedback import (
+    AnswerData as AnswerData,
     AssistanceData as AssistanceData,
     AssistanceRequested as AssistanceRequested,
     ComplaintAnswered as ComplaintAnswered,
     ComplaintData as ComplaintData,
     ComplaintOpened as ComplaintOpened,
+    ComplaintReopened as ComplaintReopened,
     ComplaintTaken as ComplaintTaken,
     FeedbackGiven as FeedbackGiven,
     OfComplaintData as OfComplaintData,

@@ -63,6 +63,8 @@ TABLE = (
     Row("GET", "/t/*", ANYONE),
     Row("GET", "/api/t/*", ANYONE),
     Row("POST", "/api/t/*", ANYONE),
+    # a complaint's own page, for whoever holds its receipt
+    Row("GET", "/c/*", ANYONE),
     Row("GET", "/healthz", ANYONE),
     Row("OPTIONS", "/*", ANYONE),
     # signing in and out

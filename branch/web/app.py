@@ -23,6 +23,7 @@ from litestar.template.config import TemplateConfig
 from litestar.types import Scope
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, generate_latest
 
+from branch.complaint_page import ComplaintPages
 from branch.day_book import DayBook
 from branch.errors import NotStored
 from branch.hall_view import HallDesk
@@ -37,6 +38,7 @@ from branch.web.api import (
     api_routes,
     known_counter,
 )
+from branch.web.complaint_routes import complaint_routes
 from branch.web.description import SCHEMES, describe_routes
 from branch.web.desk_api import desk_routes
 from branch.web.dialogs import dialog_choices
@@ -86,6 +88,7 @@ def create_app(
     hall: HallDesk | None = None,
     figures: DayBook | None = None,
     tickets: TicketPages | None = None,
+    complaints: ComplaintPages | None = None,
 ) -> Litestar:
     """The web application over ``branch``, with the lobby manager's page where there is a
     ``hall``.
@@ -94,7 +97,8 @@ def create_app(
     ``registry`` is what /metrics shows and where the HTTP metrics are added: one application per
     registry. The application itself starts and ends the watcher of the branch. ``sign_in`` lets in
     whom the permission table lets in; without it everything is open. ``figures`` has the pages of
-    figures, ``tickets`` those of single tickets. Raises RouteNotInTable.
+    figures, ``tickets`` those of single tickets, ``complaints`` those of single complaints.
+    Raises RouteNotInTable.
     """
     registry = CollectorRegistry() if registry is None else registry
     feed = Feed(
@@ -119,6 +123,7 @@ def create_app(
             *_hall_routes(branch, hall, feed, version),
             *(figures_routes(figures) if figures else ()),
             *(ticket_routes(tickets, _peer(sign_in)) if tickets else ()),
+            *(complaint_routes(complaints, _peer(sign_in)) if complaints else ()),
             create_static_files_router(
                 path="/static",
                 directories=[HERE / "static"],

@@ -22,7 +22,9 @@ ICONS = {
 
 
 class Act(msgspec.Struct, frozen=True):
-    """A button: what it says, and what it posts where (below /api/hall/)."""
+    """A button: what it says, and what it posts where (below /api/hall/); ``complaint-open`` posts
+    nothing, it leads to the complaint.
+    """
 
     name: str
     label: str
@@ -186,7 +188,7 @@ def _card(line: AlertLine, view: HallView, words: Words, names: Callable[[str], 
 
 def _complaint_card(complaint: ComplaintLine, words: Words) -> Card:
     of: dict[str, str | int] = {"complaint": complaint.id}
-    answer = Act("complaint-answer", words("do.complaint-answer"), of, primary=complaint.taken)
+    answer = Act("complaint-open", words("do.complaint-answer"), of, primary=complaint.taken)
     take = Act("complaint-take", words("do.complaint-take"), of, primary=True)
     owner = words("complaint.owner", by=complaint.owner) if complaint.owner else words("taken")
     due = "complaint.overdue" if complaint.overdue else "complaint.due"

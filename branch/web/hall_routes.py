@@ -11,6 +11,8 @@ from litestar.params import JSONBody, QueryParameter
 from litestar.response import Template
 
 from branch.hall_view import (
+    Answer,
+    ComplaintList,
     HallDesk,
     HallRequest,
     HallView,
@@ -27,13 +29,15 @@ from branch.web.feed import Feed
 from branch.web.hall_page import HallPage, hall_page
 from branch.web.hall_words import REFUSED, hall_words
 from branch.web.person import person_of
+from sync.feedback import OUTCOMES
 
 _UNKNOWN = ResponseSpec(Problem, description="There is no such counter")
 _REFUSED = ResponseSpec(
     Problem,
     description=(
         "The state does not allow it: unknown_alert, not_by_hand, unknown_ticket, wrong_phase,"
-        " unknown_segment, unknown_service, no_number, unknown_complaint, answered or busy"
+        " unknown_segment, unknown_service, no_number, unknown_complaint, answered,"
+        " unknown_outcome or busy"
     ),
 )
 Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
@@ -74,6 +78,19 @@ def hall_routes(
         }  # fmt: skip
         return Template("hall.html", context=context)
 
+    @get("/hall/complaints", media_type=MediaType.HTML, include_in_schema=False)
+    async def complaints_page(lang: Language = "zh") -> Template:
+        words, view = hall_words(lang), hall.view()
+        context = {
+            "t": words,
+            "branch": view.branch_zh if words.lang == "zh" else view.branch_en,
+            "listed": hall.complaint_list(),
+            "outcomes": OUTCOMES,
+            "refusals": {code: words(f"refused.{code}") for code in REFUSED},
+            "other_lang": "en" if words.lang == "zh" else "zh",
+        }
+        return Template("complaints.html", context=context)
+
     @get("/events/hall", summary="The hall, live (server-sent events)", tags=["hall"])
     async def events(lang: Language = "zh") -> Response[Any]:
         words = hall_words(lang)
@@ -86,6 +103,10 @@ def hall_routes(
     @get("/", summary="The hall now: alerts, tickets, counters", tags=["hall"])
     async def now() -> HallView:
         return hall.view()
+
+    @get("/complaints", summary="The complaints: open, and the last answered ones", tags=["hall"])
+    async def complaints() -> ComplaintList:
+        return hall.complaint_list()
 
     def known(counter: int) -> int:
         if counter not in counters():
@@ -121,6 +142,7 @@ def hall_routes(
         path="/api/hall",
         route_handlers=[
             now,
+            complaints,
             told("take", OfAlert, "I will go", lambda d, k, b: hall.take(d.alert, k, b)),
             told(
                 "settle", OfAlert, "An unhappy customer was recovered, a call for help answered",
@@ -135,8 +157,12 @@ def hall_routes(
                 lambda d, k, b: hall.take_complaint(d.complaint, k, b),
             ),
             told(
-                "complaint-answer", OfComplaint, "The complaint is answered",
-                lambda d, k, b: hall.answer_complaint(d.complaint, k, b),
+                "complaint-answer", Answer, "The complaint is answered, and how",
+                lambda d, k, b: hall.answer_complaint(d.complaint, k, b, d.outcome),
+            ),
+            told(
+                "complaint-reopen", OfComplaint, "Take that back: the complaint is open again",
+                lambda d, k, b: hall.reopen_complaint(d.complaint, k, b),
             ),
             told(
                 "open-counter", OfCounter, "Open a counter, elastic or not",
@@ -160,4 +186,4 @@ def hall_routes(
             ),
         ],
     )  # fmt: skip
-    return [page, events, api]
+    return [page, complaints_page, events, api]

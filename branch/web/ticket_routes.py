@@ -10,21 +10,18 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, JSONBody, QueryParameter
 from litestar.response import Template
 
-from branch.access.throttle import Ledger, Limit
-from branch.ticket_page import TicketPages, TicketState, UnknownPage
+from branch.ticket_page import TicketPages, TicketState
 from branch.web.api import NOT_STORED, Problem
+from branch.web.guesses import LATER, Guesses
 from branch.web.ticket_words import TICKET_WORDS
 from branch.web.words import words_for
 from sync.feedback import REASONS
 
-GUESSES = Limit(free=30, first_ms=1_000, longest_ms=60_000, forget_ms=600_000)
-"""Of keys that no ticket has, from one address; a whole lobby may have one."""
 _UNKNOWN = ResponseSpec(Problem, description="No ticket of these days has this key")
 _REFUSED = ResponseSpec(
     Problem, description="Said already, or too early: rated, not_served, not_low, said,"
     " unknown_reason",
 )  # fmt: skip
-_LATER = ResponseSpec(Problem, description="Too many keys that no ticket has: too_many")
 Language = Annotated[str, QueryParameter(name="lang", description="zh (default) or en")]
 
 
@@ -45,24 +42,8 @@ def ticket_routes(
     address: Callable[[Request[Any, Any, Any]], str],
 ) -> list[HTTPRouteHandler]:
     """The page at /t/{key} and what it asks for below /api/t/{key}."""
-    guesses = Ledger(GUESSES)
-
-    def guarded(
-        request: Request[Any, Any, Any], read: Callable[[], TicketState]
-    ) -> TicketState | Response[Problem]:
-        at, whence = pages.now_ms(), address(request)
-        wait_ms = guesses.wait_ms(whence, at)
-        if wait_ms:
-            later = Problem("too_many", "too many unknown tickets; try again later")
-            return Response(
-                later, status_code=429, headers={"Retry-After": str(-(-wait_ms // 1000))}
-            )
-        try:
-            return read()
-        except UnknownPage:
-            guesses.add(whence, at)
-            unknown = Problem("unknown_ticket", "no ticket of these days has this key")
-            return Response(unknown, status_code=404)
+    unknown = Problem("unknown_ticket", "no ticket of these days has this key")
+    guarded = Guesses(address, pages.now_ms, unknown).guarded
 
     def after(key: str, do: Callable[[], None]) -> TicketState:
         do()
@@ -89,14 +70,14 @@ def ticket_routes(
 
     @get(
         "/api/t/{key:str}", summary="Where a ticket stands", tags=["ticket"],
-        responses={404: _UNKNOWN, 429: _LATER},
+        responses={404: _UNKNOWN, 429: LATER},
     )  # fmt: skip
     async def now(request: Request[Any, Any, Any], key: FromPath[str]) -> Any:
         return guarded(request, lambda: pages.state(key))
 
     @post(
         "/api/t/{key:str}/rating", status_code=200, summary="Rate the visit, once",
-        tags=["ticket"], responses={404: _UNKNOWN, 409: _REFUSED, 429: _LATER, 503: NOT_STORED},
+        tags=["ticket"], responses={404: _UNKNOWN, 409: _REFUSED, 429: LATER, 503: NOT_STORED},
     )  # fmt: skip
     async def rate(
         request: Request[Any, Any, Any], key: FromPath[str], data: JSONBody[Rating]
@@ -105,7 +86,7 @@ def ticket_routes(
 
     @post(
         "/api/t/{key:str}/reason", status_code=200, summary="Why the rating was low, once",
-        tags=["ticket"], responses={404: _UNKNOWN, 409: _REFUSED, 429: _LATER, 503: NOT_STORED},
+        tags=["ticket"], responses={404: _UNKNOWN, 409: _REFUSED, 429: LATER, 503: NOT_STORED},
     )  # fmt: skip
     async def say_why(
         request: Request[Any, Any, Any], key: FromPath[str], data: JSONBody[Why]

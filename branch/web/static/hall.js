@@ -204,6 +204,10 @@ async function act(element) {
   element.ariaBusy = "true";
   const name = element.dataset.act;
   const values = JSON.parse(element.dataset.body);
+  if (name === "complaint-open") {
+    location.href = `/hall/complaints?lang=${body.dataset.lang}#${values.complaint}`;
+    return;
+  }
   const answer = await send(name, values);
   element.ariaBusy = null;
   if (answer && (name === "issue" || name === "reissue")) show(answer);

@@ -86,7 +86,11 @@ class House:
 
 def parts(bench: BranchBench) -> dict[str, Any]:
     """Everything that `lobby branch` serves besides."""
-    return {"hall": bench.branch.hall, "figures": bench.branch.day_book}
+    branch = bench.branch
+    return {
+        "hall": branch.hall, "figures": branch.day_book,
+        "complaints": branch.hall.complaint_pages,
+    }  # fmt: skip
 
 
 @contextmanager

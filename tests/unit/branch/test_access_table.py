@@ -29,7 +29,7 @@ LETTERS = {"t": Role.TELLER, "m": Role.MANAGER, "x": Role.TECHNICIAN, "a": Role.
 EXPECTED = {
     ("GET", r"/|/board|/api/board|/events/board|/healthz|/static/.*|/sign-in"): "",
     ("GET", r"/window(/.*)?|/events/window/.*"): "",
-    ("GET", r"/t/.*|/api/t/.*"): "",
+    ("GET", r"/t/.*|/api/t/.*|/c/.*"): "",
     ("POST", r"/api/t/.*"): "",
     ("OPTIONS", r".*"): "",
     ("POST", r"/api/sign-in"): "",
@@ -37,7 +37,7 @@ EXPECTED = {
     ("GET", r"/api/me|/schema(/.*)?"): "tmxa",
     ("GET", r"/counter(/.*)?|/events/counter/.*|/api/counters(/.*)?"): "tma",
     ("POST", r"/api/counters/.*"): "tma",
-    ("GET", r"/hall|/events/hall|/api/hall(/.*)?|/branch.*|/api/branch.*"): "ma",
+    ("GET", r"/hall(/.*)?|/events/hall|/api/hall(/.*)?|/branch.*|/api/branch.*"): "ma",
     ("POST", r"/api/hall/.*"): "ma",
     ("GET", r"/metrics"): "xa",
 }

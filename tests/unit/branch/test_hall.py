@@ -252,10 +252,11 @@ async def speak(bench: BranchBench, client: AsyncTestClient[Litestar]) -> None:
     assert (missing.status_code, missing.json()["code"]) == (400, "idempotency_key")
     described = (await client.get("/schema/openapi.json")).json()["paths"]
     assert {path for path in described if "hall" in path} == {
-        "/api/hall", "/events/hall",
+        "/api/hall", "/events/hall", "/api/hall/complaints",
         *(f"/api/hall/{name}" for name in (
             "take", "settle", "reopen", "open-counter", "close-counter", "tag", "issue", "reissue",
                 "complaint-take", "complaint-answer",
+                "complaint-reopen",
         )),
     }  # fmt: skip
     page = await client.get("/hall?lang=en")

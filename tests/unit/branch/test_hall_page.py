@@ -156,11 +156,11 @@ def test_a_complaint_is_a_card_until_it_is_answered() -> None:
 
     made = card(new)
     assert (made.title, made.note) == ("Complaint 4071-5523", "Fees, answer by 2026-12-08")
-    assert [act.name for act in made.acts] == ["complaint-take", "complaint-answer"]
+    assert [act.name for act in made.acts] == ["complaint-take", "complaint-open"]
     assert (made.seen, made.taken, made.acts[0].body) == (False, "", {"complaint": "c-1"})
     taken = card(replace(new, taken=True, owner="m-1"))
     assert (taken.seen, taken.taken) == (True, "m-1 sees to it")
-    assert [act.name for act in taken.acts] == ["complaint-answer"]
+    assert [act.name for act in taken.acts] == ["complaint-open"]
     assert card(replace(new, taken=True)).taken == "Somebody is on the way"
     late = card(replace(new, taken=True, owner="m-1", overdue=True, topic="new one"), "zh")
     assert (late.seen, late.note) == (False, "别的原因，2026-12-08 已过期")

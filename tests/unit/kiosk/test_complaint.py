@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from branch.view import CommandRefused
-from hal.api import Text
+from hal.api import Qr, Text
+from kiosk.presenter import complaint_page
 from kiosk.receipt import TOPICS, build_receipt
 from kiosk.view import HomeView, Screen, SheetView
 from sync.feedback import REASONS, complaint_number
@@ -63,8 +64,11 @@ async def test_a_complaint_has_a_receipt_and_is_answered_at_the_hall(tmp_path: P
         assert (first.id, first.overdue, second.id) == (old.id, True, open_.id)
         desk.answer_complaint(old.id, "k0", "m-1")
         for _ in range(2):
-            desk.answer_complaint(open_.id, "k2", "m-1")
+            desk.answer_complaint(open_.id, "k2", "m-1", "explained")
         assert desk.view().complaints == ()
+        assert {(one.id, one.outcome) for one in desk.complaint_list().answered} == {
+            (old.id, ""), (open_.id, "explained"),
+        }  # fmt: skip
         with pytest.raises(CommandRefused, match="answered"):
             desk.take_complaint(open_.id, "k3", "m-2")
         with pytest.raises(CommandRefused, match="no such complaint"):
@@ -140,8 +144,16 @@ def test_what_stands_on_the_receipt_in_both_languages() -> None:
             slip = build_receipt(
                 branch_name="B", number="4071-5523", topic=topic, opened_text="2026-11-23 09:00",
                 due_date="2026-12-08", complaints_phone=PHONE, language=language,
+                public_url="https://q.example.com/c/8000000000000072",
             )  # fmt: skip
             assert any(isinstance(item, Text) and PHONE in item.text for item in slip.items)
+            (code,) = [item for item in slip.items if isinstance(item, Qr)]
+            assert code.text == "https://q.example.com/c/8000000000000072"
+    complaint = "01a205ea-bef2-7000-8000-000000000072"
+    assert complaint_page("https://q.example.com/", complaint) == (
+        "https://q.example.com/c/8000000000000072"
+    )
+    assert complaint_page("", complaint) is None
     with pytest.raises(ValueError, match="no receipt in language 'de'"):
         build_receipt(
             branch_name="B", number="1", topic="t", opened_text="", due_date="",

@@ -20,6 +20,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+"""Of a command whose own module reads its arguments."""
+
 ConfigFile = Annotated[
     Path,
     typer.Option(
@@ -57,6 +60,7 @@ def lobby(
       lobby demo                           a whole branch on this machine
       lobby kiosk --config kiosk.toml      touch screen, printer, rating pads
       lobby branch --config branch.toml    queue, lobby board, teller pages
+      lobby appointments list -c b.toml    who is expected, by code
       lobby hq --config hq.toml            every branch's ledger in one database
       lobby replay day.csv --counters 9    a recorded day through the same programs
       lobby bench                          figures against their anchors
@@ -93,13 +97,7 @@ def kiosk(
 branch_app = typer.Typer(
     invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
 )
-account_app = typer.Typer(no_args_is_help=True)
-branch_app.add_typer(account_app, name="account")
 app.add_typer(branch_app, name="branch")
-
-AccountName = Annotated[
-    str, typer.Argument(metavar="NAME", help="What is typed at sign-in; not a person's name.")
-]
 
 
 @branch_app.callback()
@@ -131,88 +129,32 @@ def branch(
     raise typer.Exit(run(config, _version()))
 
 
-@account_app.callback()
-def account() -> None:
-    """Who may sign in to the branch server's pages and API, and as what.
-
-    Run it as the server's user. A running server knows of each change at once.
+@branch_app.command(context_settings=_PASSED_ON)
+def account(context: typer.Context) -> None:
+    """Who may sign in to the branch server's pages and API: add, token, list, reset, remove.
 
     \b
     Examples:
       lobby branch account add chief --role admin -c /etc/lobby/branch.toml
       lobby branch account list -c /etc/lobby/branch.toml
     """
+    from branch.access.cli_account import app as run
+
+    run(context.args, prog_name="lobby branch account")
 
 
-@account_app.command("add")
-def account_add(
-    name: AccountName,
-    config: ConfigFile,
-    role: Annotated[
-        str, typer.Option(metavar="ROLE", help="teller, manager, technician or admin.")
-    ],
-) -> None:
-    """Make an account; its password is generated and shown once.
+@app.command(context_settings=_PASSED_ON)
+def appointments(context: typer.Context) -> None:
+    """Make and keep the file of appointments: add, import, list, show, cancel.
 
     \b
-    Example:
-      lobby branch account add teller-1 --role teller -c /etc/lobby/branch.toml
+    Examples:
+      lobby appointments add --service B --at 2026-11-30T10:30 -c /etc/lobby/branch.toml
+      lobby appointments import monday.csv -c /etc/lobby/branch.toml > codes.csv
     """
-    from branch.access.cli import add
+    from branch.cli_appointments import app as run
 
-    raise typer.Exit(add(config, name, role))
-
-
-@account_app.command("token")
-def account_token(name: AccountName, config: ConfigFile) -> None:
-    """Make a token by which a program acts for an account; it is shown once.
-
-    \b
-    Example:
-      lobby branch account token prometheus -c /etc/lobby/branch.toml
-    """
-    from branch.access.cli import token
-
-    raise typer.Exit(token(config, name))
-
-
-@account_app.command("list")
-def account_list(config: ConfigFile) -> None:
-    """List names, roles, and what the ledger calls them.
-
-    \b
-    Example:
-      lobby branch account list -c /etc/lobby/branch.toml
-    """
-    from branch.access.cli import listing
-
-    raise typer.Exit(listing(config))
-
-
-@account_app.command("reset")
-def account_reset(name: AccountName, config: ConfigFile) -> None:
-    """Give an account a new password; its sessions and tokens end.
-
-    \b
-    Example:
-      lobby branch account reset teller-1 -c /etc/lobby/branch.toml
-    """
-    from branch.access.cli import reset
-
-    raise typer.Exit(reset(config, name))
-
-
-@account_app.command("remove")
-def account_remove(name: AccountName, config: ConfigFile) -> None:
-    """Remove an account; its sessions and tokens end.
-
-    \b
-    Example:
-      lobby branch account remove teller-1 -c /etc/lobby/branch.toml
-    """
-    from branch.access.cli import remove
-
-    raise typer.Exit(remove(config, name))
+    run(context.args, prog_name="lobby appointments")
 
 
 @app.command()
@@ -489,35 +431,17 @@ def contract(
     typer.echo(f"{len(written)} files in {out}")
 
 
-cards_app = typer.Typer(no_args_is_help=True)
-app.add_typer(cards_app, name="cards")
-
-
-@cards_app.callback()
-def cards() -> None:
-    """Whose card names a segment, such as vip: the table that the branch tells its kiosks."""
-
-
-@cards_app.command("add")
-def cards_add(
-    config: ConfigFile,
-    segment: Annotated[str, typer.Option(metavar="NAME", help="As in branch.toml, like vip.")],
-    table: Annotated[
-        Path, typer.Option(metavar="FILE", help="The table; made if it is not there.")
-    ] = Path("cards.json"),
-) -> None:
-    """Read one card at a kiosk's reader and put its token into the table. No number is kept.
+@app.command(context_settings=_PASSED_ON)
+def cards(context: typer.Context) -> None:
+    """Whose card names a segment, such as vip: the table that the branch tells its kiosks.
 
     \b
     Example:
       lobby cards add --segment vip --table cards.json -c /etc/lobby/kiosk.toml
     """
-    from kiosk.cli_cards import main as run
+    from kiosk.cli_cards import app as run
 
-    raise typer.Exit(run(config, table, segment))
-
-
-_PASSED_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+    run(context.args, prog_name="lobby cards")
 
 
 @app.command(context_settings=_PASSED_ON)

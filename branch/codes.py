@@ -12,7 +12,8 @@ from datetime import tzinfo
 import structlog
 from sqlalchemy import select
 
-from branch.appointments import Appointment, AppointmentBook
+from branch.appointment_rows import Appointment
+from branch.appointments import AppointmentBook
 from branch.commands import Postpone, said_as
 from branch.config import BranchConfig
 from branch.desk import MS_PER_MIN, Desk, Record

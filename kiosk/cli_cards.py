@@ -6,6 +6,9 @@ import asyncio
 import json
 import sys
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from hal.api import CardReader
 from hal.errors import HalError
@@ -48,6 +51,39 @@ def add(table: Path, token: str, segment: str) -> str:
         raise KioskError(f"{table}: {error}") from error
     write_durably(table, (json.dumps(cards, indent=1) + "\n").encode())
     return f"{table}: {len(cards)} cards; this one was {before or 'not there'}, is {segment} now"
+
+
+app = typer.Typer(
+    name="cards",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def cards() -> None:
+    """Whose card names a segment, such as vip: the table that the branch tells its kiosks."""
+
+
+@app.command("add")
+def add_card(
+    config: Annotated[
+        Path, typer.Option("--config", "-c", metavar="FILE", help="The kiosk's kiosk.toml.")
+    ],
+    segment: Annotated[str, typer.Option(metavar="NAME", help="As in branch.toml, like vip.")],
+    table: Annotated[
+        Path, typer.Option(metavar="FILE", help="The table; made if it is not there.")
+    ] = Path("cards.json"),
+) -> None:
+    """Read one card at a kiosk's reader and put its token into the table. No number is kept.
+
+    \b
+    Example:
+      lobby cards add --segment vip --table cards.json -c /etc/lobby/kiosk.toml
+    """
+    raise typer.Exit(main(config, table, segment))
 
 
 def main(config_path: Path, table: Path, segment: str) -> int:

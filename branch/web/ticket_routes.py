@@ -43,7 +43,7 @@ def ticket_routes(
 ) -> list[HTTPRouteHandler]:
     """The page at /t/{key} and what it asks for below /api/t/{key}."""
     unknown = Problem("unknown_ticket", "no ticket of these days has this key")
-    guarded = Guesses(address, pages.now_ms, unknown).guarded
+    guarded = Guesses(address, lambda: pages.now_ms(), unknown).guarded
 
     def after(key: str, do: Callable[[], None]) -> TicketState:
         do()

@@ -88,7 +88,7 @@ def parts(bench: BranchBench) -> dict[str, Any]:
     """Everything that `lobby branch` serves besides."""
     branch = bench.branch
     return {
-        "hall": branch.hall, "figures": branch.day_book,
+        "hall": branch.hall, "figures": branch.day_book, "tickets": branch.tickets,
         "complaints": branch.hall.complaint_pages,
     }  # fmt: skip
 

@@ -145,7 +145,9 @@ class BranchService:
             last_walk_in=self._last_walk_in, revision=lambda: self._revision,
         )  # fmt: skip
         self.day_book = DayBook(config, store, clock, tz)
-        self.tickets = TicketPages(config, self.engine, store, clock, self._say_of)
+        self.tickets = TicketPages(
+            config, self.engine, store, clock, self._say_of, self.hall.standards, self.waits
+        )
         self.codes = Codes(
             config, self.engine, clock, store, self._desk, self.hall.standards, self._record,
             self._date_of, tz,

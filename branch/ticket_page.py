@@ -6,15 +6,19 @@ kept. A visit has one rating, whichever way it came first.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypedDict
 
 from sqlalchemy import Row, select
 
 from branch.config import BranchConfig
+from branch.estimate import round_outward
 from branch.feedback_tables import reason_table
-from branch.queue import Engine, TicketPhase
+from branch.queue import Engine, QueueTicket, TicketPhase
+from branch.standards import Standards
 from branch.store import Store
 from branch.tables import forecast_table, rating_table, ticket_table, visit_table
 from branch.view import CommandRefused
+from branch.wait_clock import WaitClock
 from sync.clock import Clock
 from sync.feedback import REASONS
 from sync.messages import PadRef, Payload, RatingData, ReasonData
@@ -34,8 +38,13 @@ class UnknownPage(LookupError):
 @dataclass(frozen=True, slots=True)
 class TicketState:
     """``state`` is waiting, called, serving, parked, missed, served or over. ``ahead`` None: not
-    waiting. ``wait_min`` is what is left of the interval on the slip, rounded outwards.
-    ``counter`` 0: none. ``may_rate``, ``may_say_why``: what can still be said, once.
+    waiting. ``wait_min`` is what is left of the interval on the slip, once ``late`` what is
+    forecast now; rounded outwards, None: unknown. ``counter`` 0: none. ``may_rate``,
+    ``may_say_why``: what can still be said, once.
+
+    ``late`` is "" or, of a ticket that waits, which word was not kept: ``slip`` (longer than the
+    interval on it, ``said_min``) or ``promise`` (longer than the branch promises for the service,
+    ``promised_min``; 0: it promises nothing). ``waited_min`` is how long it waits.
     """
 
     number: str
@@ -47,6 +56,23 @@ class TicketState:
     counter: int
     may_rate: bool
     may_say_why: bool
+    late: str = ""
+    waited_min: int = 0
+    said_min: tuple[int, int] | None = None
+    promised_min: int = 0
+
+
+class _Wait(TypedDict):
+    """Those fields of the state that tell of the wait."""
+
+    wait_min: tuple[int, int] | None
+    late: str
+    waited_min: int
+    said_min: tuple[int, int] | None
+    promised_min: int
+
+
+_NO_WAIT = _Wait(wait_min=None, late="", waited_min=0, said_min=None, promised_min=0)
 
 
 class TicketPages:
@@ -59,12 +85,16 @@ class TicketPages:
         store: Store,
         clock: Clock,
         record: Callable[[str, Payload, str], None],
+        standards: Standards,
+        waits: WaitClock,
     ) -> None:
         self.branch = {"zh": config.branch.zh, "en": config.branch.en}
         self._engine = engine
         self._store = store
         self._clock = clock
         self._record = record
+        self._standards = standards
+        self._waits = waits
         self._services = {s.letter: (s.zh, s.en) for s in config.services}
 
     def now_ms(self) -> int:
@@ -86,7 +116,7 @@ class TicketPages:
             service_en=en,
             state=_state(phase, row.outcome),
             ahead=self._ahead(row.id) if waiting else None,
-            wait_min=self._left_min(row) if waiting else None,
+            **(self._wait(found) if found is not None and waiting else _NO_WAIT),
             counter=row.counter or 0,
             may_rate=served and rated is None and self._nonce(row.id) is not None,
             may_say_why=rated in LOW_SCORES and not self._has_reason(row.id),
@@ -154,18 +184,31 @@ class TicketPages:
             for other in line
         )
 
-    def _left_min(self, row: Row[tuple[object, ...]]) -> tuple[int, int] | None:
+    def _wait(self, ticket: QueueTicket) -> _Wait:
+        """How its wait goes, measured by what was said of it."""
+        now_ms = self._clock.wall_ms()
+        waited_ms = max(0, now_ms - self._engine.waiting_from_ms(ticket))
+        promised_ms = self._standards.of(ticket.service).max_wait_ms
         columns = forecast_table.c
-        query = select(columns.p10_ms, columns.p90_ms).where(columns.ticket == row.id)
+        query = select(columns.p10_ms, columns.p90_ms).where(columns.ticket == ticket.id)
         with self._store.reading() as connection:
-            found = connection.execute(query).one_or_none()
-        if found is None or found.p10_ms is None or found.p90_ms is None:
-            return None
-        waited_ms = self._clock.wall_ms() - row.issued_at
-        high_ms = found.p90_ms - waited_ms
-        if high_ms <= 0:
-            return None  # it took longer than was expected: no figure is better than a wrong one
-        return max(0, found.p10_ms - waited_ms) // MINUTE_MS, -(-high_ms // MINUTE_MS)
+            said = connection.execute(query).one_or_none()
+        left_min = said_min = None
+        late = "promise" if promised_ms and waited_ms >= promised_ms else ""
+        if said is not None and said.p10_ms is not None and said.p90_ms is not None:
+            said_min = round_outward(said.p10_ms / MINUTE_MS, said.p90_ms / MINUTE_MS)
+            since_ms = now_ms - ticket.issued_at
+            high_ms = max(said_min[1], 1) * MINUTE_MS - since_ms
+            late = late or ("slip" if high_ms <= 0 else "")
+            low_ms = max(0, said_min[0] * MINUTE_MS - since_ms)
+            left_min = low_ms // MINUTE_MS, -(-high_ms // MINUTE_MS)
+        return _Wait(
+            wait_min=self._waits.left_min(ticket) if late else left_min,
+            late=late,
+            waited_min=waited_ms // MINUTE_MS,
+            said_min=said_min,
+            promised_min=promised_ms // MINUTE_MS,
+        )
 
     def _score(self, ticket_id: str) -> int | None:
         query = select(rating_table.c.score_1to5).where(rating_table.c.ticket == ticket_id)

@@ -77,10 +77,10 @@ def forecast(
     also: Sequence[QueueTicket] = (),
     streams: Sequence[Stream] = (),
 ) -> Forecast:
-    """The wait of ``ticket``, which is not in the engine yet, if it joins at ``now_ms``.
+    """The wait of ``ticket``: if it joins at ``now_ms``, or as it stands in the engine's lines.
 
-    ``mean_ms``: mean service time by service letter. ``also`` join just before it and are not in
-    the engine either; they and ``ticket`` must be nobody else's: they get their place in a line.
+    ``mean_ms``: mean service time by service letter. ``also`` join just before it; like a
+    ``ticket`` that is in no line yet they must be nobody else's: they get their place in a line.
     ``streams`` come later, and count where they may be called first. Raises KeyError for a service
     without a mean.
     """
@@ -93,7 +93,7 @@ def forecast(
     if _waiting(engine, also, reach) > MAX_AHEAD:
         return Forecast(Rung.UNKNOWN)
     selection = replace(selection, lines=engine.lines.copy(), turns=replace(engine.turns))
-    for one in (*also, ticket):
+    for one in (*also, ticket) if ticket.line is None else also:
         selection.lines.join(one, engine.line_of(one), engine.discipline.place(one))
     beside = [
         c

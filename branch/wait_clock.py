@@ -10,6 +10,7 @@ from typing import Any
 import structlog
 
 from branch.config import BranchConfig
+from branch.estimate import round_outward
 from branch.experience import Experience
 from branch.queue import Engine, QueueTicket
 from branch.tables import SEGMENT_LENGTH
@@ -17,6 +18,7 @@ from branch.wait import Forecast, Rung, Stream, forecast
 from sync.clock import Clock
 from sync.messages import AnyEvent, ServiceEnded, TicketIssued, UnknownEvent
 
+MS_PER_MIN = 60_000
 LATE_MS = 60_000
 """A ticket that is heard of so long after its issue gets no forecast: it has waited already."""
 
@@ -53,6 +55,20 @@ class WaitClock:
             ticket = QueueTicket("now", "now", letter, segment, (now_ms, "~", 0))
             found[letter] = self._forecast(ticket, now_ms, (), known)
         return found
+
+    def left_min(self, ticket: QueueTicket) -> tuple[int, int] | None:
+        """What is left to wait for a ticket in line, as things are now: minutes, rounded outward;
+        None where that is unknown.
+        """
+        now_ms = self._clock.wall_ms()
+        found = self._forecast(ticket, now_ms, (), self._known(now_ms))
+        if found.p10_ms is None or found.p90_ms is None:
+            return None
+        lag_ms = now_ms - ticket.issued_at
+        low_min, high_min = round_outward(
+            (found.p10_ms - lag_ms) / MS_PER_MIN, (found.p90_ms - lag_ms) / MS_PER_MIN
+        )
+        return low_min, max(high_min, 1)
 
     def rows(self, events: Sequence[AnyEvent | UnknownEvent]) -> list[dict[str, Any]]:
         """Rows of the table ``wait_forecast`` for the tickets that ``events``, not yet in the

@@ -24,6 +24,32 @@ _TEXTS = {
     "state.over": ("这个号已结束", "This ticket is over"),
     "page.ahead": ("前面 {n} 人", "{n} ahead"),
     "page.wait": ("大约还要等 {a}–{b} 分钟", "About {a}–{b} more minutes"),
+    "page.wait.now": ("现在估计还要 {a}–{b} 分钟", "Now we expect about {a}–{b} more minutes"),
+    "page.wait.unknown": (
+        "还要等多久，现在说不准。",
+        "How much longer it takes, we cannot say now.",
+    ),
+    "late.promise": (
+        "对不起，您已等 {m} 分钟。我们承诺这项业务最长等 {limit} 分钟，没有做到。",
+        "We are sorry: you have waited {m} minutes. We promise {limit} at most for this service,"
+        " and did not keep it.",
+    ),
+    "late.slip": (
+        "对不起，您已等 {m} 分钟，比小票上说的 {a}–{b} 分钟久。",
+        "We are sorry: you have waited {m} minutes, longer than the {a}–{b} on your slip.",
+    ),
+    "late.slip.none": (
+        "对不起，您已等 {m} 分钟，小票上说不用等。",
+        "We are sorry: you have waited {m} minutes, and your slip says that there is no wait.",
+    ),
+    "late.do": (
+        "您的位置不变。大堂经理就在大厅，可以请他帮忙。",
+        "You keep your place. Our staff in the lobby can help.",
+    ),
+    "late.later": (
+        "小票上有查询码的，也可以在取号机输入它，选晚点再叫。",
+        "If your slip has a code, you can also type it at the kiosk and be called later.",
+    ),
     "page.rate": ("这次服务怎么样？", "How was it?"),
     "page.why": ("哪一点没做好？不点也可以。", "What went wrong? You may skip this."),
     "page.thanks": ("谢谢，已经记下了。", "Thank you, it is noted."),

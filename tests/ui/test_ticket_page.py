@@ -4,15 +4,47 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from playwright.async_api import Browser
 
+from branch.standards_config import StandardsConfig
 from branch.web.app import create_app
 from branch.web.server import bind, serve
-from tests.unit.branch.bench import BranchBench
+from tests.unit.branch.bench import CONFIG, BranchBench
 from tests.unit.branch.test_ticket_page import issued
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 PHONE = {"width": 390, "height": 844}
+
+
+async def test_a_broken_promise_is_said_on_the_page(tmp_path: Path, browser: Browser) -> None:
+    # A promise of half a second is broken by the time that the page is there.
+    standards = StandardsConfig(max_wait_min=0.5 / 60, max_idle_min=0.0, max_line=0)
+    async with BranchBench(tmp_path, replace(CONFIG, standards=standards)) as bench:
+        key = await issued(bench, "A001")
+        app = create_app(bench.branch, version="1", tickets=bench.branch.tickets)
+        listener, stop, started = bind("127.0.0.1", 0), asyncio.Event(), asyncio.Event()
+        serving = asyncio.create_task(serve(app, listener, stop=stop, started=started))
+        await started.wait()
+        page = await browser.new_page(viewport={"width": 320, "height": 640})
+        await page.goto(f"http://127.0.0.1:{listener.getsockname()[1]}/t/{key}?lang=en")
+        while bench.branch.tickets.state(key).late != "promise":
+            await page.wait_for_timeout(50)
+        await page.reload()
+        for part, said in (
+            ("#late-said", "We promise 0 at most for this service, and did not keep it."),
+            ("#late-now", "Now we expect about 0–1 more minutes"),
+            ("#late-later", "be called later"),
+        ):
+            assert said in await page.inner_text(part)
+        assert await page.inner_text("#wait") == ""
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+        await bench.branch.call_next(1, "c")
+        await page.reload()
+        assert not await page.is_visible("#late")
+        await page.close()
+        stop.set()
+        await serving
 
 
 async def test_a_customer_reads_rates_and_says_why(tmp_path: Path, browser: Browser) -> None:

@@ -20,7 +20,16 @@ function draw(state) {
   put("state", say(`state.${state.state}`, { n: state.counter }));
   put("ahead", state.ahead === null ? "" : say("page.ahead", { n: state.ahead }));
   const wait = state.wait_min;
-  put("wait", wait === null ? "" : say("page.wait", { a: wait[0], b: wait[1] }));
+  const left = wait === null ? {} : { a: wait[0], b: wait[1] };
+  put("wait", wait === null || state.late ? "" : say("page.wait", left));
+  at("late").hidden = !state.late;
+  if (state.late) {
+    const [a, b] = state.said_min ?? [0, 0];
+    const key = state.late === "slip" && b === 0 ? "late.slip.none" : `late.${state.late}`;
+    put("late-said", say(key, { m: state.waited_min, limit: state.promised_min, a, b }));
+    at("late-later").hidden = state.late !== "promise";
+    put("late-now", wait === null ? say("page.wait.unknown") : say("page.wait.now", left));
+  }
   at("order").hidden = state.state !== "waiting";
   at("rate").hidden = !state.may_rate;
   at("why").hidden = !state.may_say_why;

@@ -1,18 +1,24 @@
 """A ticket's page: where it stands, one rating and one reason, and nobody else's ticket."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
+from msgspec.structs import replace
 
+from branch.commands import PauseCounter
+from branch.queue import QueueTicket
+from branch.standards_config import StandardsConfig
+from branch.ticket_page import TicketState
 from branch.view import CommandRefused
 from branch.web.app import create_app
 from branch.web.ticket_words import TICKET_WORDS
 from sync.feedback import REASONS
 from sync.identity import page_key, uuid7
 from sync.messages import ComplaintData, IssuedData, SuggestionData
-from tests.unit.branch.bench import BranchBench, settle
+from tests.unit.branch.bench import CONFIG, BranchBench, on_virtual_time, settle
 from tests.unit.branch.events import DATE
 
 Client = AsyncTestClient[Litestar]
@@ -87,6 +93,51 @@ async def test_where_a_ticket_stands_from_its_issue_to_its_one_rating(tmp_path: 
         for wrong_score in (0, 6):
             answer = await client.post(f"/api/t/{second}/rating", json={"score_1to5": wrong_score})
             assert answer.status_code == 400
+
+
+MIN_S = 60
+NUMBERS = ("A001", "A002", "A003", "A004", "A005")
+
+
+@on_virtual_time
+async def test_a_wait_that_is_longer_than_was_said_is_said_with_what_is_expected_now(
+    tmp_path: Path,
+) -> None:
+    standards = StandardsConfig(max_wait_min=20.0, max_idle_min=0.0, max_line=0)
+    async with BranchBench(tmp_path, replace(CONFIG, standards=standards)) as bench:
+        keys = {number: await issued(bench, number) for number in NUMBERS}
+        for counter in (1, 2):
+            await bench.branch.call_next(counter, f"c{counter}")
+        held = {ticket.number: ticket for ticket in bench.branch.engine.tickets.values()}
+        free, last = held["A003"], held["A005"]
+
+        def state(ticket: QueueTicket) -> TicketState:
+            return bench.branch.tickets.state(keys[ticket.number])
+
+        at_first = state(last)
+        assert (at_first.late, at_first.said_min, at_first.promised_min) == ("", (2, 15), 20)
+        assert at_first.wait_min == (1, 15), "some ms have gone by"
+        now = bench.branch.waits.left_min(last)
+        assert now == at_first.said_min, "the forecast of one in line is that of one who joins"
+        await asyncio.sleep(8 * MIN_S)
+        early = state(free)
+        assert (early.late, early.said_min, early.waited_min) == ("slip", (0, 6), 8)
+        # Nobody was served since: it is as long as it was then, and not 0 of what was printed.
+        assert early.wait_min == bench.branch.waits.left_min(free) == (0, 6)
+        assert (state(last).late, state(last).wait_min) == ("", (0, 7))
+        await asyncio.sleep(6 * MIN_S)
+        assert (state(last).late, state(last).wait_min) == ("", (0, 1))
+        await asyncio.sleep(1 * MIN_S)
+        assert (state(last).late, state(last).wait_min) == ("slip", now)
+        await asyncio.sleep(5 * MIN_S)
+        broken = state(last)
+        assert (broken.late, broken.waited_min, broken.wait_min) == ("promise", 20, now)
+        assert state(free).late == "promise"
+        for counter in (1, 2):
+            await bench.branch.perform(counter, PauseCounter(), "p")
+        for counter in (1, 2):
+            await bench.branch.finish(counter, f"f{counter}")
+        assert (state(last).late, state(last).wait_min) == ("promise", None)
 
 
 async def test_the_page_in_both_languages_says_nothing_of_a_person(tmp_path: Path) -> None:

@@ -351,3 +351,24 @@ def _with_means(
         )
         for f, waited, _ in bench_wait.waits(case, seed, 1_500)
     ]
+
+
+# --- one that waits already ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_one_in_line_is_forecast_where_it_stands_and_left_there(place: int) -> None:
+    line = [ticket(ago_min=3), ticket(ago_min=2), ticket(ago_min=1)]
+    engine = branch({1: "A", 2: "A"}, *line)
+    one = line[place]
+    # It came back after a missed call: another place than that of its issue.
+    engine.lines.leave(one)
+    engine.lines.join(one, engine.line_of(one), (NOW, "late", 0))
+    found = ask(engine, one)
+    assert one.place == (NOW, "late", 0)
+    assert found.ahead == 2
+    lag_ms = NOW - one.issued_at
+    fresh = ask(branch({1: "A", 2: "A"}, ticket(ago_min=3), ticket(ago_min=2)))
+    assert found.p10_ms is not None
+    assert found.p90_ms is not None
+    assert (found.p10_ms - lag_ms, found.p90_ms - lag_ms) == (fresh.p10_ms, fresh.p90_ms)

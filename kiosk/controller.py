@@ -66,6 +66,7 @@ from sync.messages import (
     NumberGrant,
     QueueState,
     ShowPad,
+    TechnicianData,
     Welcome,
 )
 from sync.outbox import Outbox
@@ -178,6 +179,9 @@ class KioskController:
             changed=self._refresh,
             spawn=self._spawn,
             restart=restart,
+            entered=lambda wrong: self._ledger.note(
+                "technician.entered", TechnicianData(wrong=wrong)
+            ),
             now_s=lambda: clock.mono_ms() / 1000,
         )
         self.presses = PressKeeper(

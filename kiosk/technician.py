@@ -99,6 +99,11 @@ class Throttle:
         self._wrong = 0
         self._closed_until_s = 0.0
 
+    @property
+    def wrong(self) -> int:
+        """Wrong codes since the last right one."""
+        return self._wrong
+
     def left_s(self, now_s: float) -> float:
         """How long no code is taken any more."""
         return max(0.0, self._closed_until_s - now_s)

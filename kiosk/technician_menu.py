@@ -1,7 +1,7 @@
 """The technician's menu at the kiosk's screen: a code, the self-test, a test slip, the touch grid.
 
-It lies over the visit and is open only while nobody has a ticket in hand; nothing that happens in
-it is journalled but what devices themselves tell.
+It lies over the visit and is open only while nobody has a ticket in hand. That it was opened is
+journalled; what happens in it is not, but for what devices themselves tell.
 """
 
 import asyncio
@@ -29,7 +29,8 @@ log = structlog.get_logger()
 
 class TechnicianMenu:
     """Takes the touches while it is open. ``devices`` are the states that the kiosk knows,
-    ``changed`` draws, ``restart`` ends the program so that it is started again.
+    ``changed`` draws, ``restart`` ends the program so that it is started again. ``entered`` hears
+    of each right code, and after how many wrong ones it came.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class TechnicianMenu:
         changed: Callable[[], None],
         spawn: Callable[[Awaitable[None], str], None],
         restart: Callable[[], None],
+        entered: Callable[[int], None],
         now_s: Callable[[], float],
     ) -> None:
         self._config = config
@@ -49,6 +51,7 @@ class TechnicianMenu:
         self._changed = changed
         self._spawn = spawn
         self._restart = restart
+        self._entered = entered
         self._now_s = now_s
         self._throttle = Throttle()
         self._session: Session | None = None
@@ -155,9 +158,12 @@ class TechnicianMenu:
         assert self._config.technician is not None
         stored = self._config.technician.code_hash
         right = await asyncio.to_thread(is_right, session.digits, stored)
+        wrong = self._throttle.wrong
         self._throttle.note(right, self._now_s())
         if self._session is None:
             return
+        if right:
+            self._entered(wrong)
         log.warning("technician.entered" if right else "technician.refused")
         self._session = Session(Stage.MENU) if right else Session()
         self._word = "" if right else "tech.wrong"

@@ -70,6 +70,7 @@ _AT_KIOSK: Sequence[_Told] = (
     (440_000, f.ComplaintOpened, None, f.ComplaintData(
         number=f.complaint_number(_id(114)), topic="attitude", business_date=_DATE,
         due_date=f.due_date(_DATE), request="t-12")),
+    (450_000, e.TechnicianEntered, None, e.TechnicianData(wrong=1)),
 )  # fmt: skip
 
 _AT_BRANCH: Sequence[_Told] = (

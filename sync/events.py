@@ -246,6 +246,12 @@ class DeviceData(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class TechnicianData(msgspec.Struct, frozen=True, kw_only=True):
+    """``wrong``: codes that were refused since the last right one, or since the program began."""
+
+    wrong: int
+
+
 class ClockJumpedData(msgspec.Struct, frozen=True, kw_only=True):
     """The wall clock moved against CLOCK_BOOTTIME: ``before_ms`` is what it should have shown,
     ``after_ms`` what it showed (Unix ms).
@@ -390,6 +396,12 @@ class DeviceChanged(Event, frozen=True, kw_only=True, tag="device.changed"):
     data: DeviceData
 
 
+class TechnicianEntered(Event, frozen=True, kw_only=True, tag="technician.entered"):
+    """The technician's menu was opened by its code; whose hand it was nobody knows."""
+
+    data: TechnicianData
+
+
 class ClockJumped(Event, frozen=True, kw_only=True, tag="clock.jumped"):
     """The node's wall clock was set."""
 
@@ -411,6 +423,7 @@ AnyEvent = (
     | RatingUnsolicited
     | DeviceChanged
     | ClockJumped
+    | TechnicianEntered
     | TicketParked
     | TicketUnparked
     | TicketTransferred
@@ -445,6 +458,7 @@ Payload = (
     | UnsolicitedData
     | DeviceData
     | ClockJumpedData
+    | TechnicianData
     | ParkedData
     | UnparkedData
     | TransferredData

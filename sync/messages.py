@@ -48,6 +48,8 @@ from sync.events import (
     ServiceEnded as ServiceEnded,
     ServiceStarted as ServiceStarted,
     TaggedData as TaggedData,
+    TechnicianData as TechnicianData,
+    TechnicianEntered as TechnicianEntered,
     TicketAbandoned as TicketAbandoned,
     TicketCalled as TicketCalled,
     TicketIssued as TicketIssued,

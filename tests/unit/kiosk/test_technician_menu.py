@@ -9,6 +9,7 @@ from kiosk.config import TechnicianConfig
 from kiosk.technician import CELL, GRID, KEY, LEAVE, OPEN, RESTART, SLIP, hash_code
 from kiosk.technician_menu import LEAVES_AFTER_S
 from kiosk.view import HomeView, TechnicianView, TicketView
+from sync.messages import TechnicianEntered, encode
 from tests.unit.kiosk.bench import KIOSK, Bench, until, virtual
 
 CODE = "40216385"
@@ -41,7 +42,7 @@ async def test_the_right_code_shows_the_self_test(tmp_path: Path) -> None:
         assert rows["printer"] == ("fault", "paper_out")
         assert menu.rows[0].grade == "fault"
         assert {"disk", "clock", "broker"} <= rows.keys()
-        assert len(bench.events()) == before + 1  # the printer's own word
+        assert len(bench.events()) == before + 2  # the printer's own word, and who came
         bench.tap(GRID)
         bench.tap(f"{CELL}3")
         assert bench.showing(TechnicianView).touched == {"3"}
@@ -67,8 +68,14 @@ async def test_wrong_codes_slow_down(tmp_path: Path) -> None:
         bench.tap(OPEN)
         assert bench.showing(TechnicianView).wait_s == 20, "leaving forgives nothing"
         await asyncio.sleep(25)
+        assert bench.events("technician.entered") == []
         await typed(bench, CODE)
         assert bench.showing(TechnicianView).stage == "menu"
+        bench.tap(LEAVE)
+        await entered(bench)
+        found = bench.events("technician.entered")
+        assert [e.data.wrong for e in found if isinstance(e, TechnicianEntered)] == [3, 0]
+        assert not any(CODE in encode(event).decode() for event in found)
         await bench.stop()
 
 

@@ -27,6 +27,9 @@ NO_KEY = 2
 # --- roles in HELLO
 RATING = 0x01
 CALLER = 0x02
+GUIDE = 0x04
+"""Tactile keys for who does not see the screen; "keys" in config.json. It excludes RATING."""
+GUIDE_KEYS = 4
 
 # --- actions in KEY
 NEXT = 1
@@ -248,6 +251,21 @@ def unpack_key(body: bytes) -> "tuple[int, int]":
     action, age_ms = struct.unpack("<BI", body)
     _in_range("KEY action", action, NEXT, PAUSE)
     return action, age_ms
+
+
+def pack_stroke(key: int, down: bool, age_ms: int) -> bytes:
+    """STROKE body: key u8 (1..4), down u8 (0: it was let go), age u32 in ms. Raises BadBody."""
+    _in_range("STROKE key", key, 1, GUIDE_KEYS)
+    return struct.pack("<BBI", key, down, age_ms)
+
+
+def unpack_stroke(body: bytes) -> "tuple[int, bool, int]":
+    """Return (key, down, age_ms). Raises BadBody."""
+    _check("STROKE", body, 6)
+    key, down, age_ms = struct.unpack("<BBI", body)
+    _in_range("STROKE key", key, 1, GUIDE_KEYS)
+    _in_range("STROKE down", down, 0, 1)
+    return key, down == 1, age_ms
 
 
 def pack_deny(code: bytes) -> bytes:

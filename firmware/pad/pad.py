@@ -1,9 +1,9 @@
 """The pad's core: keys, lamps, and the talk with the host. Pure: no I/O, no clock.
 
 It joins its parts: keys (firmware.pad.keys), the visitor's face (rating), presses not yet
-acknowledged (kept), the host (greeting). The shell calls ``received``, ``sample`` and ``due`` with
-the current ticks; what comes back are ``leds`` to show, the frames that ``due`` writes, and the
-image of the presses that ``save_due`` asks to be saved.
+acknowledged (kept), the guide's keys (strokes), the host (greeting). The shell calls
+``received``, ``sample`` and ``due`` with the current ticks; what comes back are ``leds`` to show,
+the frames that ``due`` writes, and the image of the presses that ``save_due`` asks to be saved.
 
 A pad keeps its face when the host goes silent. Presses outlive a power cut once they are saved,
 the arming does not.
@@ -32,6 +32,7 @@ from firmware.pad.rating import (
     UNSOLICITED_GAP_MS,
     Rating,
 )
+from firmware.pad.strokes import ALL as GUIDE_MASK, Strokes
 from firmware.pad.ticks import TICKS_HALF, TICKS_MASK, ticks_add, ticks_diff
 
 __all__ = [
@@ -70,7 +71,7 @@ U16_MAX = 0xFFFF
 NO_SLOTS = b"this pad has no key or no slots: it takes no firmware over its line"
 RATING_KEYS = (1 << link.KEYS) - 1
 ALL_KEYS = 2 * link.KEYS
-"""Bits 0 to 4 of the mask are the visitor's keys, 5 to 9 the teller's."""
+"""Bits 0 to 4 of the mask are the visitor's keys, 0 to 3 the guide's, 5 to 9 the teller's."""
 
 # --- tones
 SILENCE = 0
@@ -127,6 +128,7 @@ class Pad:
         self._roles = hello.roles
         self._keys = Keys(ALL_KEYS, now_ms)
         self._caller = Caller(now_ms)
+        self._strokes = Strokes()
         self._said_accepted = False
         self._said_failed = 0
         self._rating = Rating(boot_id, now_ms)
@@ -155,6 +157,8 @@ class Pad:
     @property
     def leds(self) -> int:
         """Mask of the lamps that are lit."""
+        if self._roles & link.GUIDE:
+            return self._strokes.leds if self._greeting.state == GREETED else 0
         return self._rating.leds
 
     @property
@@ -186,8 +190,9 @@ class Pad:
         accepted = self.accepted
         tone = ACCEPTED_TONE if accepted and not self._said_accepted else SILENCE
         self._said_accepted = accepted
-        if self._caller.failed != self._said_failed:
-            self._said_failed = self._caller.failed
+        failed = self._caller.failed + self._strokes.failed
+        if failed != self._said_failed:
+            self._said_failed = failed
             tone = ERROR_TONE
         return tone
 
@@ -239,6 +244,10 @@ class Pad:
     def sample(self, mask: int, now_ms: int) -> None:
         """Take the raw keys; calls less than SAMPLE_MS after the last sample are left out."""
         pressed = self._keys.sample(mask, now_ms)
+        if self._roles & link.GUIDE:
+            held = self._keys.down & ~self._keys.stuck & GUIDE_MASK
+            self._strokes.sample(held, now_ms)
+            pressed &= ~GUIDE_MASK
         if pressed:
             self._pass_time(now_ms)
             for key in range(ALL_KEYS):
@@ -272,6 +281,9 @@ class Pad:
             return greeting.encode_into(
                 buffer, link.REPORT, self.boot_id, self._report_seq, self._report
             )
+        stroke = self._strokes.due(now_ms)
+        if stroke is not None:
+            return greeting.encode_into(buffer, link.STROKE, self.boot_id, stroke[0], stroke[1])
         action = self._caller.due(now_ms)
         if action is not None:
             return greeting.encode_into(buffer, link.KEY, self.boot_id, action[0], action[1])
@@ -299,6 +311,7 @@ class Pad:
         rest = min(rest, ticks_diff(self._greeting.beat_at, now_ms))
         rest = self._rating.rest_ms(now_ms, rest)
         rest = self._caller.rest_ms(now_ms, rest)
+        rest = self._strokes.rest_ms(now_ms, rest)
         if self._greeting.state == GREETED:
             for press in self.store.presses:
                 rest = min(rest, ticks_diff(press.due_at, now_ms))
@@ -320,7 +333,9 @@ class Pad:
                 self._rating.acknowledged(press)
             elif self._report and frame.seq == REPORT_SEQ and frame.boot_id == self.boot_id:
                 self._report = b""
-            elif frame.boot_id != self.boot_id or not self._caller.forget(frame.seq):
+            elif frame.boot_id != self.boot_id or not (
+                self._strokes.forget(frame.seq) or self._caller.forget(frame.seq)
+            ):
                 self.ignored += 1
         elif link.OFFER <= kind <= link.ABANDON:
             self._updating(frame, now_ms)
@@ -344,7 +359,7 @@ class Pad:
             nonce, window_ms = link.unpack_arm(frame.body)
         elif frame.kind == link.MAINTAIN:
             link.check_empty("MAINTAIN", frame.body)
-            role = link.RATING | link.CALLER if self._keyed else 0  # never for a plain frame
+            role = self._roles if self._keyed else 0  # never for a plain frame
         elif frame.kind == link.SHOW:
             role = link.RATING | link.CALLER
             number, waiting, stars = link.unpack_show(frame.body)
@@ -388,8 +403,8 @@ class Pad:
             return
         if not same_host or frame.seq > self._update_seq or not self._progress:
             if self._keyed and self.updates is not None:
-                rating = self.face != IDLE or self._caller.waiting
-                self._progress = self.updates.take(frame.kind, frame.body, rating)
+                used = self.face != IDLE or self._caller.waiting or self._strokes.waiting
+                self._progress = self.updates.take(frame.kind, frame.body, used)
             else:
                 self._progress = link.pack_progress(link.NOT_TAKEN, rest=NO_SLOTS)
             self._update_host = frame.boot_id
@@ -429,7 +444,9 @@ class Pad:
         if self._greeting.state == CALLING:
             self._answer_due = self._progress_due = False
             self._caller.host_lost()
+            self._strokes.host_lost()
         self._caller.pass_time(now_ms)
+        self._strokes.pass_time(now_ms)
         self._rating.pass_time(now_ms)
 
     def _status(self) -> bytes:

@@ -8,7 +8,7 @@ import json
 import os
 
 from firmware.pad.kept import MAX_IMAGE, Store
-from firmware.pad.link import CALLER, KEY_SIZE, RATING
+from firmware.pad.link import CALLER, GUIDE, KEY_SIZE, RATING
 from firmware.pad.ticks import TICKS_MASK, ticks_add, ticks_diff
 from firmware.pad.turns import ADDRESSES
 
@@ -64,13 +64,16 @@ def key(folder: str) -> "bytes | None":
 
 
 def roles(folder: str) -> int:
-    """The pad's roles by config.json, {"roles": ["rating", "caller"]}; without it RATING."""
+    """The pad's roles by config.json, {"roles": ["rating", "caller"]}; without it RATING.
+
+    {"roles": ["keys"]} is a pad for the guide: it has the keys of a rating pad, and no other role.
+    """
     try:
         names = json.loads(read(folder + "/" + CONFIG_FILE, 1024).decode())["roles"]
         found = (RATING if "rating" in names else 0) | (CALLER if "caller" in names else 0)
+        return GUIDE if "keys" in names else found or RATING
     except (ValueError, KeyError, TypeError):
         return RATING
-    return found or RATING
 
 
 def line(folder: str) -> "tuple[str, int, int]":

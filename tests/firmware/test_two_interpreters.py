@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware.pad import link
 from hal.sim.pad import FIRMWARE_ROOT, micropython_path
 from tests.golden import make_pad_link
 
@@ -71,8 +72,9 @@ def test_random_damage(seed):
     assert sum(line.startswith("Frame") for line in lines) > 100
 
 
-def test_core_through_random_days(seed):
-    same_under_both("core", str(seed))
+@pytest.mark.parametrize("roles", [link.RATING | link.CALLER, link.GUIDE])
+def test_core_through_random_days(seed, roles):
+    same_under_both("core", str(seed), str(roles))
 
 
 def test_pico_board_across_the_wrap_of_its_ticks():

@@ -62,6 +62,7 @@ FRAMES = [
     ("not_taken", link.PROGRESS, HOST, 10, link.pack_progress(link.NOT_TAKEN, rest=b"why")),
     ("abandon", link.ABANDON, HOST, 11, b""),
     ("deny", link.DENY, BOOT, 0x20000001, link.pack_deny(b"E-02")),
+    ("stroke", link.STROKE, BOOT, 0x30000001, link.pack_stroke(3, True, 0)),
     ("all zero", 0, 0, 0, bytes(16)),
     ("longest, no zero", 0x3F, link.U32_MAX, link.U32_MAX, b"\xff" * link.MAX_BODY),
     ("longest, all zero", 0, 0, 0, bytes(link.MAX_BODY)),

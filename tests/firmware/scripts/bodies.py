@@ -16,6 +16,7 @@ UNPACK = {
     link.PING: link.unpack_ping,
     link.CHALLENGE: link.unpack_challenge,
     link.KEY: link.unpack_key,
+    link.STROKE: link.unpack_stroke,
     link.SHOW: link.unpack_show,
     link.OFFER: link.unpack_offer,
     link.OFFER_PART: link.unpack_offer_part,

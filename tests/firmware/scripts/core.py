@@ -1,9 +1,9 @@
 # ruff: noqa: T201 - what is printed is what is compared
-# Runs under both interpreters: the pad's core through random days across the wrap. Argument: the
-# seed.
+# Runs under both interpreters: the pad's core through random days across the wrap. Arguments: the
+# seed, the pad's roles.
 import sys
 
-from firmware.pad import link, pad
+from firmware.pad import link, pad, strokes
 
 state = int(sys.argv[1])
 
@@ -14,7 +14,9 @@ def chance(below):
     return (state >> 8) % below
 
 
-HELLO = link.Hello(b"pad", "0.1.0", "either", link.RATING | link.CALLER)
+roles = int(sys.argv[2])
+HELLO = link.Hello(b"pad", "0.1.0", "either", roles)
+first_seq = strokes.FIRST_SEQ if roles == link.GUIDE else 0
 buffer = bytearray(link.MAX_WIRE)
 now = pad.TICKS_MASK - 60_000
 core = pad.Pad(0x1234, HELLO, now)
@@ -33,7 +35,7 @@ for turn in range(4000):
         seq += 1
         core.received(link.Frame(link.DISARM, 77, seq, b""), now)
     elif what == 3:
-        core.received(link.Frame(link.ACK, 0x1234, 1 + chance(40), b""), now)
+        core.received(link.Frame(link.ACK, 0x1234, first_seq + 1 + chance(40), b""), now)
     elif what == 4:
         core.received(link.Frame(chance(64), 0x1234, chance(9), bytes(chance(9))), now)
     elif what == 14:

@@ -33,6 +33,7 @@ BACKENDS: dict[str, dict[str, str]] = {
     "keypad": {
         "keyboard": "hal.drivers.keypad:KeyboardPad",
         "serial": "hal.drivers.keypad:SerialKeyPad",
+        "pad": "hal.drivers.pad_strokes:KeysPad",
     },
     "speaker": {"espeak": "hal.drivers.speaker:EspeakSpeaker"},
     "window_display": {"alpha": "hal.drivers.alpha_sign:AlphaLine"},

@@ -35,6 +35,8 @@ SILENT_AFTER_S = 6.0
 """Three of the pad's heartbeats of 2 s."""
 WATCH_S = 0.5
 
+SPOKEN = (wire.PRESS, wire.KEY, wire.PING, wire.STROKE)
+"""What a pad says by itself once it was greeted."""
 
 _COUNTERS = (
     "presses",
@@ -324,7 +326,7 @@ class SerialPad(TellersKeys):
             elif result.kind == wire.HELLO:
                 await self._hello(result)
             elif self._talk.believes_plain():
-                if result.kind in (wire.PRESS, wire.KEY, wire.PING) and not self._known(result):
+                if result.kind in SPOKEN and not self._known(result):
                     await self._stranger()
                 else:
                     await self._dispatch(result)
@@ -445,8 +447,8 @@ class SerialPad(TellersKeys):
         self._state = state
         if state is PadState.READY:
             self._ready.set()
-            if self._status[0] & wire.FLAG_STUCK_KEY:
-                self._show(HealthState.FAULT, "stuck_key")
+            if fault := self._fault():
+                self._show(HealthState.FAULT, fault)
                 return
             complaint = self._firmware.complaint(self._identity)
             if complaint:
@@ -456,6 +458,10 @@ class SerialPad(TellersKeys):
             self._ready.clear()
         health, detail = HEALTH[state]
         self._show(health, detail or self._talk.refusal)
+
+    def _fault(self) -> str:
+        """What a pad that answers cannot do its work for; empty: nothing."""
+        return "stuck_key" if self._status[0] & wire.FLAG_STUCK_KEY else ""
 
     def _show(self, state: HealthState, detail: str) -> None:
         self._own = (state, detail)

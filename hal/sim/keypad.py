@@ -1,12 +1,21 @@
-"""Keypads at the far end of their wire. Not modelled: a key that bounces, the raised marks."""
+"""Keypads at the far end of their wire. Not modelled: a key that bounces, the raised marks.
+
+Those of a pad of ours are pressed at the pad itself: hal.sim.pad, its firmware under MicroPython
+or its core in this process.
+"""
 
 import asyncio
 from typing import Protocol
 
+from firmware.pad.strokes import REPEAT_MS
 from hal.body import GuideKey
 from hal.key_codes import EV_KEY, PRESSED, RELEASED
 from hal.sim.card import EV_SYN, Wire, event
+from hal.sim.pad import CorePad
+from hal.sim.pad_bench import PadBench
 
+FELT_S = 0.05
+"""A pad debounces for 20 ms."""
 REPEATED = 2
 """What the kernel sends while a key is held."""
 ARROWS = {
@@ -59,6 +68,22 @@ class SimSerialKeys:
     async def rest(self) -> None:
         """Noise that is no letter of ours."""
         await self._wire.write(b"\r\n?")
+
+
+class SimPadKeys:
+    """The four keys of a pad in the role ``keys``."""
+
+    def __init__(self, pad: PadBench | CorePad) -> None:
+        self._pad = pad
+
+    async def move(self, key: GuideKey, *, down: bool) -> None:
+        """Push a key down, or let it go, for long enough to be felt."""
+        (self._pad.down if down else self._pad.up)(1 + tuple(GuideKey).index(key))
+        await asyncio.sleep(FELT_S)
+
+    async def rest(self) -> None:
+        """Long enough for the pad to say again what was not taken."""
+        await asyncio.sleep(2 * REPEAT_MS / 1000)
 
 
 async def press(keys: SimKeys, key: GuideKey, hold_s: float = 0.05) -> None:

@@ -128,13 +128,17 @@ class KeyCodesConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeysConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The four tactile keys of the audio guide: ``keyboard`` at ``evdev:/dev/input/…``, or
-    ``serial`` on a port of its own. ``codes`` are for a keyboard with other codes than usual.
+    """The four tactile keys of the audio guide: ``keyboard`` at ``evdev:/dev/input/…``, ``pad``
+    for a pad of ours in the role keys, or ``serial`` for a board that sends letters, each on a
+    port of its own. ``codes`` are for a keyboard with other codes than usual; ``unique_id`` and
+    ``allow_unkeyed`` for a pad, as in PadConfig.
     """
 
     address: str
     backend: str = "keyboard"
     codes: KeyCodesConfig = KeyCodesConfig()
+    unique_id: str = ""
+    allow_unkeyed: bool = False
 
 
 class SpeakerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -334,17 +338,7 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
                 )
             if pad.roles.count(role) > 1:
                 refuse(f"pads[{index}].roles", f"{role!r} is there twice")
-        if pad.unique_id and not UNIQUE_ID_PATTERN.match(pad.unique_id):
-            refuse(
-                f"pads[{index}].unique_id",
-                f"{pad.unique_id!r}; expected 1 to 16 bytes as hex, 0-9 and a-f",
-            )
-        if pad.allow_unkeyed and config.production:
-            refuse(
-                f"pads[{index}].allow_unkeyed",
-                "not allowed while production = true: anybody on the line could rate; give the"
-                " pad a key with `lobby flash provision`",
-            )
+        _check_trust(f"pads[{index}]", pad, config.production, refuse)
         if pad.oldest_firmware and not VERSION_PATTERN.match(pad.oldest_firmware):
             refuse(
                 f"pads[{index}].oldest_firmware",
@@ -374,7 +368,31 @@ def _check_devices(config: KioskConfig, refuse: _Refuse) -> None:
         )
     if config.speaker is not None:
         _check_speaker(config.speaker, refuse)
+    if config.keys is not None:
+        _check_keys(config.keys, config.production, refuse)
     check_places({key: device.address for key, (_, device) in devices.items()}, refuse)
+
+
+def _check_trust(key: str, pad: PadConfig | KeysConfig, production: bool, refuse: _Refuse) -> None:
+    if pad.unique_id and not UNIQUE_ID_PATTERN.match(pad.unique_id):
+        refuse(
+            f"{key}.unique_id", f"{pad.unique_id!r}; expected 1 to 16 bytes as hex, 0-9 and a-f"
+        )
+    if pad.allow_unkeyed and production:
+        refuse(
+            f"{key}.allow_unkeyed",
+            "not allowed while production = true: anybody on the line could press its keys; give"
+            " the pad a key with `lobby flash provision`",
+        )
+
+
+def _check_keys(keys: KeysConfig, production: bool, refuse: _Refuse) -> None:
+    _check_trust("keys", keys, production, refuse)
+    if keys.backend == "pad" and not keys.address.startswith(("serial:", "tcp:")):
+        refuse("keys.address", f"{keys.address!r}; a pad of ours is at serial:/dev/NAME")
+    for name, given in (("unique_id", keys.unique_id), ("allow_unkeyed", keys.allow_unkeyed)):
+        if given and keys.backend != "pad":
+            refuse(f"keys.{name}", 'only for a pad of ours; write backend = "pad" or remove it')
 
 
 def _check_speaker(speaker: SpeakerConfig, refuse: _Refuse) -> None:

@@ -58,6 +58,7 @@ REMEDIES = {
     "player": "see `aplay -L` for the names; correct speaker.address",
     "voice": "correct speaker.voices; see `espeak-ng --voices`",
     "key_missing": "lobby flash provision",
+    "not_keys": "lobby flash provision --role keys",
     "key_wrong": "lobby flash provision",
 }
 """By the code of a health row; docs/runbook.md has those of pads."""
@@ -156,7 +157,9 @@ async def _devices(config: KioskConfig) -> list[Check]:
         found += await asyncio.gather(*asked)
         if reader is not None:
             found.append(await _opened("card", reader, "swipe a card at the kiosk"))
-        if keypad is not None:
+        if keypad is not None and config.keys is not None and config.keys.backend == "pad":
+            found.append(await _pad("keys", keypad))
+        elif keypad is not None:
             found.append(await _opened("keys", keypad, "press a key at the kiosk"))
         if speaker is not None:
             found.append(await _speaker(speaker))
@@ -189,7 +192,7 @@ async def _printer(printer: TicketPrinter) -> Check:
     return row("printer", health)
 
 
-async def _pad(name: str, pad: RatingPad | CallerPad) -> Check:
+async def _pad(name: str, pad: RatingPad | CallerPad | KeyPad) -> Check:
     try:
         await pad.open()
         with suppress(TimeoutError):

@@ -7,6 +7,7 @@ on: the focus is seen on the screen, and the loss is a row of the kiosk.
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -21,6 +22,8 @@ from kiosk import guide
 from kiosk.catalogue import Catalogue
 from kiosk.config import KioskConfig
 from kiosk.errors import KioskError
+from kiosk.pad_keys import FOLDER, PadKeys
+from sync.clock import system_clock
 
 HELD_S = 0.8
 """A key that is down for so long is held; each such time again for the volume."""
@@ -243,11 +246,19 @@ def build_keypad(config: KioskConfig) -> KeyPad | None:
     if wanted is None:
         return None
     codes: dict[str, list[int]] = msgspec.structs.asdict(wanted.codes)
+    options: dict[str, Any] = {}
+    if wanted.backend == "pad":
+        options = {
+            "now_ms": system_clock().mono_ms,
+            "key_of": PadKeys(Path(config.data_dir) / FOLDER, wanted.unique_id),
+            "allow_unkeyed": wanted.allow_unkeyed,
+        }
     try:
         keypad: KeyPad = backend("keypad", wanted.backend)(
             link_to(wanted.address),
             name="keys",
             codes={key: numbers for key, numbers in codes.items() if numbers},
+            **options,
         )
     except ValueError as error:
         raise KioskError(f"kiosk.toml: keys: {error}") from error

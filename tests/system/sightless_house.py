@@ -1,9 +1,10 @@
 """A kiosk as somebody meets it who does not see it: the real program and window, a slip printer,
-four keys on a real pty, and an ear at the player.
+four keys on a real pty (letters, or a pad's firmware under MicroPython), and an ear at the player.
 """
 
 import asyncio
 import os
+import secrets
 import sys
 import tty
 from collections.abc import Callable
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Self
 
 from hal.link import Descriptor
-from hal.sim.keypad import SimSerialKeys
+from hal.sim.keypad import SimPadKeys, SimSerialKeys
+from hal.sim.pad import PtyPad
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TcpPrinter
 from hal.sim.speaker import Begun, SpeakerBench
@@ -59,8 +61,8 @@ priority = true
 [printer]
 address = "{printer}"
 [keys]
-backend = "serial"
-address = "serial:{keys}"
+backend = "{backend}"
+address = "{keys}"
 [speaker]
 address = "{speaker}"
 [bench]
@@ -69,10 +71,16 @@ socket = "bench.sock"
 
 
 class SightlessHouse(Sightless):
-    """``speed``: how many times faster than a person the ear hears."""
+    """``speed``: how many times faster than a person the ear hears. ``by_pad``: the keys are a pad
+    of ours, with a key, plugged in as ``pad``.
+    """
 
-    def __init__(self, folder: Path, *, language: str = "en", speed: float = 40.0) -> None:
+    def __init__(
+        self, folder: Path, *, language: str = "en", speed: float = 40.0, by_pad: bool = False
+    ) -> None:
         super().__init__(SpeakerBench(folder, speed))
+        self.pad = PtyPad(folder, "keys", key=secrets.token_bytes(32), roles=("keys",))
+        self._by_pad = by_pad
         self.folder = folder
         self.language = language
         self.paper = SimPrinter()
@@ -83,20 +91,15 @@ class SightlessHouse(Sightless):
         self.ear.plug_in()
         await self.port.plug_in()
         self._way_down.push_async_callback(self.port.unplug)
-        self._keys, far = os.openpty()
-        tty.setraw(far)
-        stream = Descriptor(self._keys, "keys")
-        self._way_down.callback(os.close, self._keys)
-        self._way_down.callback(os.close, far)
-        self._way_down.callback(stream.release)
-        self.keys = SimSerialKeys(stream)
+        address = await self._plug_in_pad() if self._by_pad else self._plug_in_letters()
         parts = Parts(self.folder)
         self._way_down.push_async_callback(parts.stop_all)
         config = self.folder / "kiosk.toml"
         config.write_text(
             TOML.format(
                 width=SIZE[0], height=SIZE[1], language=self.language, broker=free_port(),
-                printer=self.port.address, keys=os.ttyname(far), speaker=self.ear.address,
+                printer=self.port.address, speaker=self.ear.address,
+                backend="pad" if self._by_pad else "serial", keys=address,
             ),
             "utf-8",
         )  # fmt: skip
@@ -107,7 +110,32 @@ class SightlessHouse(Sightless):
         )  # fmt: skip
         self.screen = await Screen.connect(self.folder / "bench.sock", WITHIN_S)
         self._way_down.push_async_callback(self.screen.close)
+        if self._by_pad:
+            await self.heard(True)
         return self
+
+    def _plug_in_letters(self) -> str:
+        keys, far = os.openpty()
+        tty.setraw(far)
+        stream = Descriptor(keys, "keys")
+        self._way_down.callback(os.close, keys)
+        self._way_down.callback(os.close, far)
+        self._way_down.callback(stream.release)
+        self.keys = SimSerialKeys(stream)
+        return f"serial:{os.ttyname(far)}"
+
+    async def _plug_in_pad(self) -> str:
+        known = self.folder / "data" / "pads"
+        known.mkdir(parents=True)
+        self.pad.share_key(known)
+        await self.pad.start()
+        self._way_down.push_async_callback(self.pad.stop)
+        self.keys = SimPadKeys(self.pad)
+        return self.pad.address
+
+    async def heard(self, heard: bool) -> None:
+        """Wait until the pad's lamps say whether the kiosk hears its keys."""
+        assert await self.pad.wait_for_leds((*[heard] * 4, False), WITHIN_S), self.pad.leds()
 
     async def __aexit__(self, *_: object) -> None:
         await self._way_down.aclose()

@@ -17,6 +17,7 @@ import pytest
 import branch.doctor
 import kiosk.doctor
 from hal.api import Health, HealthState
+from hal.sim.pad import PtyPad
 from hal.sim.printer import SimPrinter
 from hal.sim.printer_ports import TcpPrinter
 from hal.sim.speaker import SpeakerBench
@@ -166,6 +167,22 @@ async def test_a_pad_that_says_nothing(tmp_path, broker, printer):
     assert found["pad-1"].grade is Grade.FAULT
     for fd in (master, slave):
         os.close(fd)
+
+
+@pytest.mark.micropython
+@pytest.mark.parametrize(("role", "grade"), [("keys", Grade.OK), ("rating", Grade.FAULT)])
+async def test_a_pad_for_keys_is_greeted(tmp_path, broker, printer, role, grade):
+    pad = PtyPad(tmp_path, "keys", roles=(role,))
+    await pad.start()
+    more = f'[keys]\nbackend = "pad"\nallow_unkeyed = true\naddress = "{pad.address}"\n'
+    found = await rows(kiosk_file(tmp_path, broker.port, printer[1].address, more))
+    await pad.stop()
+    assert found["keys"].grade is grade
+    if grade is Grade.FAULT:
+        assert (found["keys"].found, found["keys"].remedy) == (
+            "fault, not_keys",
+            "lobby flash provision --role keys",
+        )
 
 
 async def test_something_else_listens_at_the_broker_s_port(tmp_path, printer):

@@ -1,5 +1,7 @@
 """From an idle kiosk to a ticket by four keys and ears alone."""
 
+import asyncio
+import signal
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,60 @@ async def test_a_blind_visitor_takes_a_ticket(tmp_path: Path, language: str) -> 
         await house.press(SELECT)
         await house.hears({"en": "guide ends", "zh_CN": "引导结束"}[language])
         await house.shown("home")
+
+
+@pytest.mark.micropython
+async def test_the_same_by_the_keys_of_a_pad(tmp_path: Path) -> None:
+    async with SightlessHouse(tmp_path, by_pad=True) as house:
+        await house.press(NEXT)
+        await house.hears("four keys")
+        await house.hold(NEXT, 1.2)
+        await house.hears("Volume 4 of 5")
+        await house.go_to("Cash")
+        await house.press(SELECT)
+        told = await house.hears("Take your slip")
+        [slip] = house.paper.slips
+        assert number_in(said(told), "en") == slip.number
+        await house.go_to("Done")
+        await house.press(SELECT)
+        await house.hears("guide ends")
+        await house.shown("home")
+        assert house.pad.error_path.read_text() == ""
+
+
+@pytest.mark.micropython
+async def test_keys_unplugged_within_a_visit_and_plugged_in_again(tmp_path: Path) -> None:
+    async with SightlessHouse(tmp_path, by_pad=True) as house:
+        await house.press(NEXT)
+        await house.hears("four keys")
+        there = await house.go_to("Cash")
+        await house.pad.stop()
+        await house.pad.start()
+        await house.heard(True)
+        await house.press(REPEAT)
+        assert said(await house.hears("Cash")) == there, "the visit stands where it stood"
+        await house.press(SELECT)
+        await house.hears("Take your slip")
+        assert len(house.paper.slips) == 1
+
+
+@pytest.mark.micropython
+async def test_keys_pressed_at_a_kiosk_that_stands_still_choose_nothing_later(
+    tmp_path: Path,
+) -> None:
+    async with SightlessHouse(tmp_path, by_pad=True) as house:
+        await house.press(NEXT)
+        await house.hears("four keys")
+        there = await house.go_to("Cash")
+        house.kiosk.process.send_signal(signal.SIGSTOP)
+        try:
+            await house.press(SELECT)
+            await asyncio.sleep(2.5)
+        finally:
+            house.kiosk.process.send_signal(signal.SIGCONT)
+        await house.press(REPEAT)
+        assert said(await house.hears("Cash")) == there
+        assert not house.paper.slips
 
 
 async def test_without_a_slip_the_number_is_heard_and_kept(tmp_path: Path) -> None:

@@ -318,6 +318,12 @@ def test_it_is_built_as_configured() -> None:
     with pytest.raises(KioskError, match=r"kiosk.toml: keys: .*two keys"):
         built(keys, None)
     assert built(None, None)._keypad is None
+    keys = KeysConfig(
+        address="serial:/dev/none", backend="pad", codes=KeyCodesConfig(select=[103])
+    )
+    with pytest.raises(KioskError, match=r"kiosk.toml: keys: .*only a keyboard"):
+        built(keys, None)
+    assert built(KeysConfig(address="serial:/dev/none", backend="pad"), None)._keypad is not None
     whole = built(
         KeysConfig(address="serial:/dev/none", backend="serial"),
         SpeakerConfig(address="alsa:default", volume=2),

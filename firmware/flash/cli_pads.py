@@ -33,7 +33,7 @@ from firmware.flash.options import (
     say,
 )
 from firmware.flash.ports import BY_PATH
-from firmware.flash.registry import checked_operator
+from firmware.flash.registry import checked_operator, place_of
 from firmware.flash.selftest import Result
 from firmware.flash.work import Place, Wipe, Workshop
 
@@ -48,7 +48,9 @@ def pad_command(
     trust: Trust,
     operator: Operator,
     port: Annotated[str | None, typer.Argument(metavar="[PORT]", help=PORT_HELP)] = None,
-    counter: Annotated[int, typer.Option(help="Its counter, for a pad without a place.")] = 0,
+    counter: Annotated[
+        int, typer.Option(help="Its counter (or kiosk), for a pad without a place.")
+    ] = 0,
     role: Role = "rating",
     code: Code = "",
     replace: Annotated[bool, typer.Option("--replace", help="Take a counter over.")] = False,
@@ -134,7 +136,7 @@ def _wipe(erase: bool | None) -> Wipe | None:
 
 def provision_command(
     port: Port,
-    counter: Annotated[int, typer.Option(min=1, help="Its counter.")],
+    counter: Annotated[int, typer.Option(min=1, help="Its counter; for keys, its kiosk.")],
     code: Annotated[str, typer.Option(help="From `lobby provision pairing-code`.")],
     operator: Operator,
     role: Role = "rating",
@@ -155,22 +157,22 @@ def provision_command(
     shop = Workshop(data, checked_operator(operator), kiosk_keys)
     found_port = port_of(shop, port, ports)
     if dry_run:
-        holder = shop.registry.holder(counter)
+        holder = shop.registry.holder(counter, role)
         before = f", in place of {holder.unique_id}" if holder else ""
-        steps = [f"write key and place: counter {counter}, {role}{before}", "restart"]
+        steps = [f"write key and place: {place_of(counter, role)}, {role}{before}", "restart"]
         say(steps, as_json, "\n".join(steps))
         return
     with shop.prompt(found_port, "provision") as repl:
         found = pads.look(repl)
         replaced = shop.give_place(repl, found, Place(counter, role, code, replace))
-    what = f"counter {counter} {role}" + (f", {replaced} revoked" if replaced else "")
+    what = f"{place_of(counter, role)} {role}" + (f", {replaced} revoked" if replaced else "")
     shop.note("provision", found_port, found.unique_id, what)
     hand_keys(shop)
     table = {
         "unique_id": found.unique_id, "counter": counter, "role": role, "replaced": replaced,
     }  # fmt: skip
     after = f"; {replaced} is revoked" if replaced else ""
-    say(table, as_json, f"{found.unique_id} is counter {counter}, {role}{after}")
+    say(table, as_json, f"{found.unique_id} is {place_of(counter, role)}, {role}{after}")
 
 
 def rollback_command(

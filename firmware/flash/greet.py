@@ -53,6 +53,8 @@ def no_keys(unique_id: str) -> bytes | None:
 
 def role_of(roles: int) -> str:
     """The word for the roles of a HELLO, as options and registry have it."""
+    if roles & link.GUIDE:
+        return "keys"
     if roles & link.RATING and roles & link.CALLER:
         return "both"
     return "caller" if roles & link.CALLER else "rating"

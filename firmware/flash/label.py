@@ -5,7 +5,7 @@ from pathlib import Path
 import segno
 
 from firmware.flash.errors import BadUse
-from firmware.flash.registry import PadRow
+from firmware.flash.registry import PadRow, place_of
 
 SCALE = 8
 """Pixels a module: 29 modules and the quiet zone are 296 pixels, 25 mm at 300 dpi."""
@@ -25,6 +25,8 @@ def write_label(row: PadRow, folder: Path) -> list[Path]:
     text = folder / f"{row.unique_id}.txt"
     segno.make(label_text(row), error="m", micro=False).save(str(png), scale=SCALE)
     text.write_text(
-        f"Counter {row.counter}\nRole    {row.role}\nPad     {row.unique_id}\n", encoding="utf-8"
+        f"{place_of(row.counter, row.role).capitalize()}\nRole    {row.role}\n"
+        f"Pad     {row.unique_id}\n",
+        encoding="utf-8",
     )
     return [png, text]

@@ -41,7 +41,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Ports = Annotated[Path, typer.Option("--ports", metavar="DIR", help="Folder of the ports.")]
 Dry = Annotated[bool, typer.Option("--dry-run", help="Say what would be done, write nothing.")]
 Code = Annotated[str, typer.Option("--code", help="Pairing code, for a pad without a place.")]
-Role = Annotated[str, typer.Option(help="rating, caller or both.")]
+Role = Annotated[str, typer.Option(help="rating, caller, both or keys.")]
 KioskKeys = Annotated[
     Path | None,
     typer.Option(

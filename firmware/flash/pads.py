@@ -19,7 +19,12 @@ OLDEST_INTERPRETER = (1, 24)
 PIECE = 2048
 """Bytes of a file in one message to the board."""
 
-ROLES = {"rating": ("rating",), "caller": ("caller",), "both": ("rating", "caller")}
+ROLES = {
+    "rating": ("rating",),
+    "caller": ("caller",),
+    "both": ("rating", "caller"),
+    "keys": ("keys",),
+}
 """The tool's word -> the names in a pad's config.json."""
 
 Progress = Callable[[str, int, int], None]
@@ -158,7 +163,7 @@ def config_of(data: bytes | str) -> dict[str, Any]:
 
 
 def role_of(config: dict[str, Any]) -> str:
-    """rating, caller, both, or "" where the configuration says none."""
+    """rating, caller, both, keys, or "" where the configuration says none."""
     roles = config.get("roles")
     if not isinstance(roles, list):
         # Such a pad runs as a rating pad, whatever this word says: it needs a new configuration.

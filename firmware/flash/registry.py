@@ -1,6 +1,7 @@
 """The registry of pads (SQLite): who has which counter, with which firmware, flashed by whom.
 
-One row a pad; one active pad a counter. An operator is an id (``m012``), never a person's name.
+One row a pad; one active pad a counter, and one in the role ``keys`` a kiosk: its counter is the
+kiosk's number. An operator is an id (``m012``), never a person's name.
 Codes are stored as hashes. The log keeps every act, its outcome and the firmware's hash.
 """
 
@@ -16,7 +17,8 @@ from typing import Any
 
 from firmware.flash.errors import BadUse, NotAllowed
 
-ROLES = ("rating", "caller", "both")
+KEYS = "keys"
+ROLES = ("rating", "caller", "both", KEYS)
 CODE_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's: no letter that is read as a digit."""
 CODE_SIZE = 8
@@ -27,7 +29,9 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS pads (
   unique_id TEXT PRIMARY KEY, counter INTEGER, role TEXT NOT NULL, version TEXT NOT NULL,
   hash TEXT NOT NULL, state TEXT NOT NULL, operator TEXT NOT NULL, at_s INTEGER NOT NULL);
-CREATE UNIQUE INDEX IF NOT EXISTS one_pad_a_counter ON pads (counter) WHERE state = 'active';
+DROP INDEX IF EXISTS one_pad_a_counter;
+CREATE UNIQUE INDEX IF NOT EXISTS one_pad_a_place ON pads (counter, role = 'keys')
+  WHERE state = 'active';
 CREATE TABLE IF NOT EXISTS codes (
   hash TEXT PRIMARY KEY, counter INTEGER NOT NULL, expires_s INTEGER NOT NULL, used_by TEXT);
 CREATE TABLE IF NOT EXISTS log (
@@ -51,6 +55,11 @@ class PadRow:
     state: str
     operator: str
     at_s: int
+
+
+def place_of(counter: int, role: str) -> str:
+    """Where a pad stands, for a person."""
+    return f"{'kiosk' if role == KEYS else 'counter'} {counter}"
 
 
 def checked_operator(operator: str) -> str:
@@ -91,33 +100,34 @@ class Registry:
         """One pad's row."""
         return next((row for row in self.pads() if row.unique_id == unique_id), None)
 
-    def holder(self, counter: int) -> PadRow | None:
-        """The active pad of a counter."""
+    def holder(self, counter: int, role: str) -> PadRow | None:
+        """The active pad of a counter, or of a kiosk for the role ``keys``."""
+        place = (counter, role == KEYS, "active")
         return next(
-            (row for row in self.pads() if row.counter == counter and row.state == "active"), None
+            (row for row in self.pads() if (row.counter, row.role == KEYS, row.state) == place),
+            None,
         )
 
     def provisioned(
         self, unique_id: str, counter: int, role: str, operator: str, *, replace: bool
     ) -> str | None:
-        """Give a counter to a pad; the unique id of the one that it replaces, which is revoked.
+        """Give its place to a pad; the unique id of the one that it replaces, which is revoked.
 
         Raises BadUse, NotAllowed.
         """
         if role not in ROLES:
             raise BadUse(f"role {role!r}", f"there are {', '.join(ROLES)}")
         with self._transaction():
-            holder = self.holder(counter)
+            holder = self.holder(counter, role)
             replaced = holder.unique_id if holder and holder.unique_id != unique_id else None
             if replaced and not replace:
                 raise NotAllowed(
-                    f"counter {counter} has the pad {replaced}",
+                    f"{place_of(counter, role)} has the pad {replaced}",
                     "add --replace to hand its identity to this pad and revoke the other",
                 )
             self._database.execute(
-                "UPDATE pads SET state = 'revoked', operator = ?, at_s = ?"
-                " WHERE counter = ? AND state = 'active' AND unique_id <> ?",
-                (operator, self._now(), counter, unique_id),
+                "UPDATE pads SET state = 'revoked', operator = ?, at_s = ? WHERE unique_id = ?",
+                (operator, self._now(), replaced),
             )
             self._database.execute(
                 "INSERT INTO pads VALUES (?, ?, ?, '', '', 'active', ?, ?)"

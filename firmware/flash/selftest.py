@@ -18,6 +18,7 @@ SLICE_MS = 250
 LET_GO_S = 5.0
 FACES = ("very bad", "bad", "fair", "good", "very good")
 ACTIONS = ("next", "recall", "no-show", "finish", "pause")
+GUIDE = ("previous", "next", "select", "repeat")
 
 BOARD = """
 import sys, time
@@ -93,6 +94,9 @@ class SelfTest:
                     self._repl.run("_b.show_text(2, 3)")
                     results.append(self._seen("display", "Does the display ask 请评价, 3 stars?"))
                     self._repl.run("_b.show_text(0, 0)")
+            if role == "keys":
+                results += [self._key(at, f"key-{at + 1}", GUIDE[at]) for at in range(len(GUIDE))]
+                results += [self._lamp(at) for at in range(len(GUIDE))]
             if role in ("caller", "both"):
                 results += [
                     self._key(KEYS + at, f"teller-{at + 1}", ACTIONS[at]) for at in range(KEYS)

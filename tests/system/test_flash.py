@@ -107,14 +107,14 @@ def test_a_swapped_pad_takes_the_counter_over_and_the_old_one_is_revoked(bench):
     assert "is revoked" in done.stdout
     assert shop.keys.get(first.unique_id) is None
     assert shop.keys.path(second.unique_id).stat().st_mode & 0o777 == 0o600
-    holder = shop.registry.holder(4)
+    holder = shop.registry.holder(4, "rating")
     assert holder is not None
     assert holder.unique_id == second.unique_id
     label = bench.lobby("label", second.unique_id, "--out", bench.folder)
     assert label.stdout.splitlines()[0].endswith(".png"), label.stderr
 
 
-@pytest.mark.parametrize("role", ["caller", "both"])
+@pytest.mark.parametrize("role", ["caller", "both", "keys"])
 def test_a_pad_runs_in_the_role_that_it_was_provisioned_for(bench, role):
     board = bench.board("usb-1")
     old = {"counter": 1, "role": "rating", "address": 7}
@@ -128,7 +128,7 @@ def test_a_pad_runs_in_the_role_that_it_was_provisioned_for(bench, role):
     saved = bench.folder / "backup.json"
     assert bench.lobby("backup", board.port, "--out", saved).returncode == 0
     config = json.loads(b64decode(json.loads(saved.read_text())["files"]["config.json"]))
-    roles = {"caller": ["caller"], "both": ["rating", "caller"]}[role]
+    roles = {"both": ["rating", "caller"]}.get(role, [role])
     assert config == {"counter": 3, "roles": roles, "address": 7}
 
 

@@ -90,6 +90,15 @@ def test_every_part_of_both_roles_is_good(bench):
     assert all(row["ok"] and row["operator"] == "m012" for row in kept)
 
 
+def test_a_pad_for_keys_has_four_keys_and_four_lamps(bench):
+    board = bench.ready("usb-1", 1, bench.bundle(), role="keys")
+    status, table = run_at(bench, board, Person(board, stuck_for={"key-3": "key-5"}))
+    assert status == 1
+    parts = [f"{part}-{n}" for part in ("key", "lamp") for n in range(1, 5)]
+    assert [row["part"] for row in table["parts"]] == [*parts, "buzzer", "link"]
+    assert failed(table) == {"key-3": "key-5 answered instead"}
+
+
 def test_a_dead_key_and_a_dead_lamp_are_named(bench):
     board = bench.ready("usb-1", 7, bench.bundle())
     person = Person(board, dead=("key-2", "lamp-4"), stuck_for={"key-5": "key-3"})

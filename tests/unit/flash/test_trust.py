@@ -140,3 +140,33 @@ def test_one_active_pad_a_counter(tmp_path):
 def test_an_operator_is_an_id(name):
     with pytest.raises(BadUse, match="never a person's name"):
         checked_operator(name)
+
+
+def test_the_keys_of_a_kiosk_take_no_counter_s_place(tmp_path):
+    registry = Registry(tmp_path / "r.db")
+    for unique_id, role in (("aa", "rating"), ("bb", "keys")):
+        assert registry.provisioned(unique_id, 1, role, "m012", replace=False) is None
+    with pytest.raises(NotAllowed, match="kiosk 1 has the pad bb"):
+        registry.provisioned("cc", 1, "keys", "m012", replace=False)
+    assert registry.provisioned("cc", 1, "keys", "m012", replace=True) == "bb"
+    held = {role: registry.holder(1, role) for role in ("caller", "keys")}
+    assert {role: row and row.unique_id for role, row in held.items()} == {
+        "caller": "aa",
+        "keys": "cc",
+    }
+    keys = registry.holder(1, "keys")
+    assert keys is not None
+    label = write_label(keys, tmp_path)[1].read_text()
+    assert label.startswith("Kiosk 1\nRole    keys\n")
+
+
+def test_a_registry_of_before_is_taken_over(tmp_path):
+    registry = Registry(tmp_path / "r.db")
+    registry.provisioned("aa", 1, "rating", "m012", replace=False)
+    registry._database.executescript(
+        "DROP INDEX one_pad_a_place;"
+        "CREATE UNIQUE INDEX one_pad_a_counter ON pads (counter) WHERE state = 'active'"
+    )
+    registry.close()
+    registry = Registry(tmp_path / "r.db")
+    assert registry.provisioned("bb", 1, "keys", "m012", replace=False) is None

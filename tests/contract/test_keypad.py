@@ -10,17 +10,28 @@ import tty
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from firmware.pad import link as wire
 from hal.api import ByteLink, HealthState
 from hal.body import GuideKey, KeyPad, KeyStroke
+from hal.drivers.pad_strokes import KeysPad
 from hal.errors import LinkUnavailable
 from hal.link import Descriptor, link_to, memory_pair
 from hal.registry import backend
-from hal.sim.keypad import SimKeyboard, SimKeys, SimPadKeys, SimSerialKeys
+from hal.sim.keypad import SimKeyboard, SimKeys, SimPadKeys, SimSerialKeys, press
 from hal.sim.pad import CorePad, PtyPad
+from simulator import vtime
+from tests.contract.bus_lab import loop_ms
+from tests.contract.test_rating_pad import (
+    Crackles,
+    Doubles,
+    LosesOneInFive,
+    OneByteAtATime,
+    Through,
+)
 
 KINDS: dict[str, type[SimKeyboard] | type[SimSerialKeys]] = {
     "keyboard": SimKeyboard,
@@ -184,6 +195,54 @@ async def test_not_there_at_the_start_is_an_error_and_looked_for(rig: Rig) -> No
     await rig.heard()
     await rig.sim.move(GuideKey.NEXT, down=True)
     assert await rig.next() == KeyStroke(GuideKey.NEXT, down=True)
+
+
+@pytest.mark.parametrize("rig", PADS, indirect=True)
+async def test_what_was_pressed_before_a_restart_or_a_host_does_not_come(rig: Rig) -> None:
+    await press(rig.sim, GuideKey.SELECT)
+    await rig.unplug()
+    await rig.plug_in()
+    await press(rig.sim, GuideKey.SELECT)
+    await opened(rig)
+    await rig.sim.move(GuideKey.NEXT, down=True)
+    assert await rig.next() == KeyStroke(GuideKey.NEXT, down=True)
+
+
+@pytest.mark.parametrize("fault", [LosesOneInFive, Doubles, OneByteAtATime, Crackles])
+def test_every_stroke_counts_once_and_in_order_on_a_bad_line(
+    fault: type[Through], rng: Random
+) -> None:
+    async def scenario() -> None:
+        near, far = memory_pair()
+        pad = CorePad(
+            far, now_ms=loop_ms, boot_ids=lambda: 7, key=PAD_KEY, random=rng.randbytes,
+            roles=wire.GUIDE,
+        )  # fmt: skip
+        driver = KeysPad(
+            fault(near, rng), name="keys", now_ms=loop_ms, key_of=lambda _: PAD_KEY,
+            random=rng.randbytes,
+        )  # fmt: skip
+        await pad.start()
+        await driver.open()
+        while pad.leds()[:4] != (True,) * 4:  # noqa: ASYNC110 - its own time
+            await asyncio.sleep(0.1)
+        pressed = [*GuideKey] * 5
+        for key in pressed:
+            await press(SimPadKeys(pad), key)
+            await asyncio.sleep(0.4)
+        await asyncio.sleep(2)
+        strokes = [await driver.next_stroke() for _ in range(driver._strokes.qsize())]
+        await driver.close()
+        await pad.stop()
+        felt = [stroke.key for stroke in strokes[::2]]
+        assert [s.down for s in strokes] == [True, False] * (len(strokes) // 2)
+        assert felt == [stroke.key for stroke in strokes[1::2]]
+        rest = iter(pressed)
+        assert all(key in rest for key in felt), "in the order of the fingers, none twice"
+        assert len(felt) >= len(pressed) - pad.core._strokes.failed
+        assert len(felt) > len(pressed) // 2
+
+    vtime.run(scenario())
 
 
 async def test_another_make_has_other_codes() -> None:

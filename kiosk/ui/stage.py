@@ -5,6 +5,7 @@ Imported by :class:`kiosk.ui.window.KioskWindow` after Kivy's environment is pre
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -176,6 +177,9 @@ class Stage(App):
         if missing:
             self._built(missing[0], PLAIN)
             Clock.schedule_once(lambda _: self.build_ahead(), _SPARE_S)
+            return
+        gc.collect()
+        gc.freeze()  # what is here stays: nothing has to walk it again
 
     def describe(self) -> Description:
         """What is laid out now; raise :class:`WindowError` before the first view."""
@@ -238,9 +242,12 @@ class Stage(App):
 
     def _forget(self, modes: Modes) -> None:
         """Keep the plain pages and those of this visitor's modes: memory stays bounded. The
-        pictures of texts go at once; a page is a ring of references, and goes when Python looks.
+        pictures of texts go at once; a page is a ring of references, and Python is told to look.
         """
-        for key in [key for key in self._pages if key[1] not in (PLAIN, modes)]:
+        gone = [key for key in self._pages if key[1] not in (PLAIN, modes)]
+        if gone:
+            Clock.schedule_once(lambda _: gc.collect(), _SPARE_S)
+        for key in gone:
             for widget in self._pages.pop(key).walk(restrict=True):
                 if isinstance(widget, Text):
                     widget.release()

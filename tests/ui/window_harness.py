@@ -3,9 +3,9 @@
 Orders come as JSON lines over stdin, each answered with one line over stdout:
 ``{"type": "HomeView", "view": {...}}`` shows a view, with ``"on_touch": true`` as the answer to
 the next accepted touch, ``{"advance_s": 0.5}`` moves the clock by which double touches are judged,
-``{"read": true}`` reads the screen's texts, ``{"count": true}`` counts the pictures that are alive
-and the font files that are open. Accepted touches go out between the answers. The end of stdin
-ends the window.
+``{"read": true}`` reads the screen's texts, ``{"count": true}`` counts the pictures that are
+alive, but for those of the pages that stay, and the font files that are open. Accepted touches go
+out between the answers. The end of stdin ends the window.
 """
 
 import argparse
@@ -65,7 +65,9 @@ def built(order: dict[str, Any]) -> views.View:
 
 
 def pictures() -> int:
-    """Textures that are alive, with those that only a collection would find."""
+    """Textures that are alive, with those that only a collection would find; those that were
+    there when all pages were built are not looked at again.
+    """
     texture = sys.modules["kivy.graphics.texture"].Texture
     # The type is asked, not the object: some are proxies of what is gone.
     return sum(issubclass(type(found), texture) for found in gc.get_objects())
@@ -100,7 +102,8 @@ async def obey(window: KioskWindow, clock: Clock, answers: list[views.View]) -> 
                 continue
             if "count" in order:
                 await window.frame()  # what was given back goes with the next frame
-                tell(done=True, pictures=pictures(), fonts=fonts_open())
+                frozen = gc.get_freeze_count()
+                tell(done=True, pictures=pictures(), fonts=fonts_open(), frozen=frozen)
                 continue
             try:
                 view = built(order)

@@ -40,6 +40,8 @@ DEVICES = {
     "broker": "tech.row.broker",
     "printer": "tech.row.printer",
     "card": "tech.row.card",
+    "keys": "tech.row.keys",
+    "speaker": "tech.row.speaker",
     "pad": "tech.row.pad",
     "caller": "tech.row.caller",
 }

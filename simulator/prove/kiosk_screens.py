@@ -377,6 +377,12 @@ ROWS = (
     ),
 )
 
+BODY_ROWS = (
+    SelfTestRow("keys", "fault", "not_keys"),
+    SelfTestRow("speaker", "warning", "device_missing"),
+    *(SelfTestRow(name, "ok") for name in ("keys", "speaker")),
+)
+
 
 def technician(language: str) -> dict[str, View]:
     """The technician's screens; they are drawn plain whatever the visitor before wanted."""
@@ -394,7 +400,11 @@ def technician(language: str) -> dict[str, View]:
     }
     for word in ("prints", "out", "none"):
         shown[f"technician-menu-{word}"] = TechnicianView(
-            language, HEADER, "menu", rows=ROWS, word=f"tech.slip.{word}"
+            language,
+            HEADER,
+            "menu",
+            rows=BODY_ROWS if word == "none" else ROWS,
+            word=f"tech.slip.{word}",
         )
     return dict(shown)
 

@@ -171,7 +171,10 @@ class KioskController:
             changed_soon=self._refresh_soon,
             printed=lambda: self._device("printer", "printer", self._printer.health),
             spawn=self._spawn,
+            somebody=lambda: presence is not None and presence.present,
         )
+        if presence is not None:
+            presence.on_change(self.visits.near)
         self.technician = TechnicianMenu(
             config,
             printer=self._printer,

@@ -17,6 +17,7 @@
     ATTRACT    identified        HOME       timer idle
     ATTRACT    pressed low       FEEDBACK   as at HOME
     ATTRACT    guided            HOME       timer idle
+    ATTRACT    somebody came     HOME       timer quiet
     ACCESS     tapped a mode     ACCESS     timer idle; it is switched, not yet used
     ACCESS     tapped go         HOME       timer idle; the modes are used from now on
     ACCESS     tapped person     ISSUING    Issue(the person's service, request)
@@ -107,6 +108,7 @@ from kiosk.visit import (
     Identified,
     Issue,
     Issued,
+    Neared,
     Phase,
     PressedLow,
     Printed,
@@ -145,6 +147,7 @@ __all__ = [
     "Issued",
     "KeepArrival",
     "LookUp",
+    "Neared",
     "Phase",
     "PressedLow",
     "PrintFailed",
@@ -207,6 +210,9 @@ def step(visit: Visit, event: Event) -> tuple[Visit, tuple[Effect, ...]]:
             return quiet(visit)
         case Phase.ATTRACT, TimedOut(Timer.SLIDE):
             return following(visit)
+        case phase, Neared():
+            came = phase is Phase.ATTRACT
+            return (fresh(visit), (StartTimer(Timer.QUIET),)) if came else (visit, ())
         case Phase.ATTRACT, Guided(on=True):
             return _guided(fresh(visit), on=True)
         case _, Guided(on):

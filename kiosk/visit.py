@@ -148,6 +148,11 @@ class Identified:
 
 
 @dataclass(frozen=True, slots=True)
+class Neared:
+    """Somebody came near; nothing was touched yet."""
+
+
+@dataclass(frozen=True, slots=True)
 class Guided:
     """A key of the audio guide was pressed; ``on`` False: nobody has pressed one for long."""
 
@@ -233,6 +238,7 @@ Event = (
     Tapped
     | Identified
     | Guided
+    | Neared
     | Issued
     | Declined
     | Refused

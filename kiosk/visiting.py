@@ -47,6 +47,7 @@ class VisitRunner:
     """The visit and its paper. ``changed`` is called after each step, ``changed_soon`` after one
     that prints, ``printed`` after each attempt to print; ``now`` is the branch's local time,
     ``wait`` what is known of a queue.
+    ``somebody``: whether a sensor sees a person; while it does, no public words begin.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class VisitRunner:
         changed_soon: Callable[[], None],
         printed: Callable[[], None],
         spawn: Spawn,
+        somebody: Callable[[], bool] = lambda: False,
     ) -> None:
         self._offering = offering
         self._journal = journal
@@ -89,6 +91,7 @@ class VisitRunner:
         self._changed_soon = changed_soon
         self._printed = printed
         self._spawn = spawn
+        self._somebody = somebody
         self.visit = self._first_visit()
         self.on_paper: OnPaper | None = None
         self._feedback = FeedbackDesk(
@@ -102,6 +105,7 @@ class VisitRunner:
             spawn=spawn,
         )
         self._timer: asyncio.TimerHandle | None = None
+        self._runs: flow.Timer | None = None
         self._stopping = False
 
     def stop(self) -> None:
@@ -291,6 +295,7 @@ class VisitRunner:
         if not self._stopping:
             loop = asyncio.get_running_loop()
             self._timer = loop.call_later(after_s, self._time_is_up, timer)
+            self._runs = timer
 
     def _wait_for_quiet(self) -> None:
         """The first screen has just come up by itself."""
@@ -302,7 +307,19 @@ class VisitRunner:
         if timer is flow.Timer.RETRY and not (self._ledger.pay() and self._journal.has_room()):
             self._start_timer(timer)
             return
+        if timer is flow.Timer.QUIET and self._somebody():
+            self._start_timer(timer)
+            return
         self.dispatch(flow.TimedOut(timer))
+
+    def near(self, present: bool) -> None:
+        """Somebody came near, or has gone: then the quiet begins."""
+        if self._stopping:
+            return
+        if present:
+            self.dispatch(flow.Neared())
+        elif self._timer is not None and self._runs is flow.Timer.QUIET:
+            self._start_timer(flow.Timer.QUIET)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

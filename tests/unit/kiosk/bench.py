@@ -25,6 +25,7 @@ from branch.service import BranchService
 from branch.store import Store
 from firmware.pad import link as wire
 from hal.api import ByteLink, PadBus, TicketPrinter
+from hal.body import PresenceSensor
 from hal.link import memory_pair
 from hal.registry import backend
 from hal.sim.pad import CorePad
@@ -88,6 +89,8 @@ async def until(condition: Callable[[], object], within_s: float = 30.0) -> None
 
 class Bench:
     """``views`` is all that the kiosk has drawn; ``shift_ms`` sets its wall clock."""
+
+    presence: PresenceSensor | None = None
 
     def __init__(
         self,
@@ -227,6 +230,7 @@ class Bench:
             transport=self.transport,
             clock=clock,
             show=self._draw,
+            presence=self.presence,
             version="test",
             tz=UTC,
         )

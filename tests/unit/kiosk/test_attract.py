@@ -8,8 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
+from hal.drivers.gpio import GpioPresence
+from hal.sim.gpio import SimBoard
 from kiosk.attract import attract_view, quiet, slides
-from kiosk.flow import Phase, StartTimer, Tapped, TimedOut, Timer, Visit, first_visit, step
+from kiosk.flow import Neared, Phase, StartTimer, Tapped, TimedOut, Timer, Visit, first_visit, step
 from kiosk.presenter import header, present
 from kiosk.view import AttractView, ClosedView, HomeView
 from sync.offer import Content, Offer, Opening, Service, Slide, content_problems, offer_problems
@@ -116,3 +118,43 @@ def test_words_that_cannot_be_shown(content: Content, key: str) -> None:
     assert [found for found, _ in content_problems(content)] == [key]
     offer = Offer([Service("A", "甲", "A")], content=content)
     assert [found for found, _ in offer_problems(offer)] == [key]
+
+
+@virtual
+async def test_who_comes_near_finds_the_first_screen_and_keeps_it(tmp_path: Path) -> None:
+    board, pin = SimBoard(), 17
+    async with Bench(tmp_path, config=CONFIG) as bench:
+        bench.presence = GpioPresence(pin, name="presence", factory=board.factory)
+        await bench.start()
+        await asyncio.sleep(61)
+        bench.showing(AttractView)
+        board.somebody_comes(pin)
+        await asyncio.sleep(0.1)
+        bench.showing(HomeView)
+        await asyncio.sleep(200)  # reads for long and touches nothing
+        bench.showing(HomeView)
+        board.somebody_goes(pin)
+        await asyncio.sleep(59)
+        bench.showing(HomeView)
+        await asyncio.sleep(10)
+        bench.showing(AttractView)
+        # Who stands there in the middle of a visit changes nothing of it, and has its own time.
+        bench.tap("anywhere")
+        bench.tap("feedback")
+        board.somebody_comes(pin)
+        await asyncio.sleep(0.1)
+        board.somebody_goes(pin)
+        await asyncio.sleep(5)
+        assert bench.kiosk.visit.phase is Phase.FEEDBACK
+        await bench.stop()
+
+
+def test_nobody_but_the_public_words_gives_way_to_who_comes() -> None:
+    for phase in Phase:
+        visit = Visit(phase, "zh_CN", "zh_CN", slides=4, slide=2)
+        found = step(visit, Neared())
+        if phase is Phase.ATTRACT:
+            home = Visit(Phase.HOME, "zh_CN", "zh_CN", slides=4)
+            assert found == (home, (StartTimer(Timer.QUIET),))
+        else:
+            assert found == (visit, ())

@@ -168,7 +168,7 @@ class KioskController:
             now=self._now,
             wait=self._wait,
             changed=self._refresh,
-            changed_soon=self._refresh_soon,
+            changed_soon=self._refresh_behind,
             printed=lambda: self._device("printer", "printer", self._printer.health),
             spawn=self._spawn,
             somebody=lambda: presence is not None and presence.present,
@@ -432,9 +432,15 @@ class KioskController:
         self._device(f"pad-{counter}", "pad", shown)
 
     def _refresh_soon(self) -> None:
-        """Draw once what is begun already has had its turn."""
+        """Draw what is told in one turn of the loop once."""
         if self._redraw is None:
             self._redraw = asyncio.get_running_loop().call_soon(self._refresh)
+
+    def _refresh_behind(self) -> None:
+        """Draw behind what is begun by now, even where a drawing stands before it already."""
+        if self._redraw is not None:
+            self._redraw.cancel()
+        self._redraw = asyncio.get_running_loop().call_soon(self._refresh)
 
     def _refresh(self) -> None:
         """Draw if anything changed. A screen that fails is tried again at the next change."""

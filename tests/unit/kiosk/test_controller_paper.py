@@ -13,12 +13,19 @@ from hal.api import Health, HealthState, Paper, PrintResult, Slip
 from kiosk.config import BranchName
 from kiosk.printing import DEADLINE_S
 from kiosk.view import AccessView, HomeView, IdleView, NoSlipView, Printing, TicketView
-from sync.messages import DeviceChanged, TicketIssued, TicketPrinted, TicketPrintFailed
+from sync.messages import (
+    DeviceChanged,
+    QueueState,
+    TicketIssued,
+    TicketPrinted,
+    TicketPrintFailed,
+)
 from tests.unit.kiosk.bench import KIOSK, Bench, until, virtual
 
 
+@pytest.mark.parametrize("told", [False, True], ids=["alone", "a figure has just come"])
 @virtual
-async def test_the_printer_is_asked_before_the_screen_is_built(tmp_path: Path) -> None:
+async def test_the_printer_is_asked_before_the_screen_is_built(tmp_path: Path, told: bool) -> None:
     async with Bench(tmp_path) as bench:
         await bench.start()
         asked: list[bool] = []
@@ -29,6 +36,8 @@ async def test_the_printer_is_asked_before_the_screen_is_built(tmp_path: Path) -
             await far(data)
 
         near.write = write  # type: ignore[method-assign]
+        if told:
+            bench.kiosk._queue_changed(QueueState(service="A", waiting=3, ts=0))
         bench.tap("service.A")
         await until(lambda: bench.slips)
         assert asked[0] is False, "a screen takes longer to build than a slip to begin"

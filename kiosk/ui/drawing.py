@@ -26,7 +26,7 @@ from kiosk.ui.tokens import Colour, Rect
 # SmoothLine takes its soft edge from inside the stroke, SmoothEllipse from outside; pixels.
 FEATHER = 0.5
 
-# Eight of the nine fields of a four by four grid, two triangles each: not the one in the middle.
+# Two triangles for each field of a grid of four by four points but the middle one.
 _RING = [
     4 * row + column + step
     for row in range(3)

@@ -9,7 +9,7 @@ import gc
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kivy.app import App
 from kivy.base import EventLoop
@@ -33,6 +33,9 @@ from kiosk.ui.screens import BUILDERS, LATER, page_name
 from kiosk.ui.text import Text
 from kiosk.ui.tokens import PAPER
 from kiosk.view import CONTROL_TECHNICIAN, PLAIN, AttractView, IdleView, Modes, View
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 GL_PACK_ALIGNMENT = 0x0D05  # not among Kivy's names; rows of three bytes are not padded with it
 _SPARE_S = 0.25  # between building pages that are not needed yet
@@ -193,8 +196,8 @@ class Stage(App):
             "focus": "" if focused is None else self._focus,
         }
 
-    def capture(self, path: Path) -> None:
-        """Draw the window once more and write its pixels to ``path``."""
+    def pixels(self) -> "Image.Image":
+        """Draw the window once more; its pixels."""
         from PIL import Image  # 30 ms that the first frame need not wait for
 
         width, height = Window.size
@@ -203,10 +206,12 @@ class Stage(App):
         pixels = glReadPixels(0, 0, width, height, GL_RGB, GL_UNSIGNED_BYTE)
         Window.dispatch("on_flip")
         image = Image.frombytes("RGB", (width, height), pixels)
+        return image.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
+
+    def capture(self, path: Path) -> None:
+        """Write the window's pixels to ``path``."""
         try:
-            image.transpose(Image.Transpose.FLIP_TOP_BOTTOM).save(
-                path, format="PNG", compress_level=3
-            )
+            self.pixels().save(path, format="PNG", compress_level=3)
         except OSError as error:
             raise WindowError(f"{path}: cannot be written: {error.strerror}") from error
 

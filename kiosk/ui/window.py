@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kiosk.catalogue import Catalogue
 from kiosk.ui import WindowError, environment, fonts
@@ -12,6 +12,9 @@ from kiosk.ui.tokens import DAY, Metrics, Palette
 from kiosk.ui.touch import TouchGuard
 from kiosk.ui.touch_map import AS_IT_COMES, TouchMap
 from kiosk.view import CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP, CONTROL_NO_SLIP, View
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # Controls that are always answered. "Done", the acknowledgement and the services are, too.
 SERVED = frozenset({"language", CONTROL_ACCESS, CONTROL_FEEDBACK, CONTROL_HELP, CONTROL_NO_SLIP})
@@ -122,6 +125,10 @@ class KioskWindow:
     def stop(self) -> None:
         """Close the window; :meth:`run` returns."""
         self._stage.stop()
+
+    def pixels(self) -> "Image.Image":
+        """The window's pixels."""
+        return self._stage.pixels()
 
     def screenshot(self, path: Path) -> None:
         """Write the window's pixels to exactly ``path`` as PNG; raise :class:`WindowError`."""

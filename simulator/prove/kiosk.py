@@ -2,7 +2,7 @@
 
 The real window under Xvfb, 1080 × 1920 at 21.5 inch and 1280 × 800 at 10.1 inch: each target and
 each text in millimetres at the pixel pitch, contrast from the pixels that are drawn, the ring
-round one control of each screen, what is read aloud, the order of the keys, what is clipped,
+round three controls of each screen, what is read aloud, the order of the keys, what is clipped,
 covered, or in the wrong language. A screen with a fault is named, and lies in ``out/kiosk`` with
 the fault marked. ``rounds`` is not used. ``--without target``, ``contrast``, ``translation``,
 ``room`` and ``ring`` spoil the kiosk, to see it fail.

@@ -9,11 +9,9 @@ import argparse
 import asyncio
 import json
 import sys
-import tempfile
 from dataclasses import asdict
 from pathlib import Path
-
-from PIL import Image
+from typing import Any
 
 from kiosk.catalogue import FOLDER, Catalogue
 from kiosk.ui import tokens
@@ -58,11 +56,13 @@ def catalogue(folder: Path, spoil: str) -> Catalogue:
     return Catalogue(texts)
 
 
-def pixels(window: KioskWindow, path: Path) -> Image.Image:
-    """What the window shows."""
-    window.screenshot(path)
-    with Image.open(path) as image:
-        return image.convert("RGB")
+def stops(controls: list[dict[str, Any]], turn: int) -> list[dict[str, Any]]:
+    """Where the ring is measured: the first, the last, and one between, another in each turn."""
+    return [
+        *controls[:1],
+        *controls[1:-1][turn % max(len(controls) - 2, 1) :][:1],
+        *controls[1:][-1:],
+    ]
 
 
 async def drive(
@@ -77,27 +77,24 @@ async def drive(
     try:
         window.show(screens.out_of_service("en"))
         await window.first_frame.wait()
-        with tempfile.TemporaryDirectory(prefix="lobby-gate-") as folder:
-            for turn, shot in enumerate(screens.shots(size, languages)):
-                if only and shot.name not in only:
-                    continue
-                window.show(shot.view)
-                picture = pixels(window, Path(folder) / "screen.png")
-                described = window.describe()  # of the frame that the picture drew
-                found = measure(described, picture, screens.SIZES[size][1], shot.limits)
-                if controls := described["controls"]:
-                    control = controls[turn % len(controls)]
-                    window.focus(control["id"])
-                    ringed = pixels(window, Path(folder) / "ring.png")
-                    measure_ring(control, picture, ringed, found)
-                    window.focus("")
-                if keep is not None:
-                    picture.save(keep / f"{shot.file}-{size}.png")
-                if found.faults:
-                    marked(picture, found.faults).save(out / f"{shot.file}.png")
-                line = {"screen": shot.name, "mode": shot.mode, "language": shot.language}
-                sys.stdout.write(json.dumps({**line, **asdict(found)}, ensure_ascii=False) + "\n")
-                sys.stdout.flush()
+        for turn, shot in enumerate(screens.shots(size, languages)):
+            if only and shot.name not in only:
+                continue
+            window.show(shot.view)
+            picture = window.pixels()
+            described = window.describe()  # of the frame that the picture drew
+            found = measure(described, picture, screens.SIZES[size][1], shot.limits)
+            for control in stops(described["controls"], turn):
+                window.focus(control["id"])
+                measure_ring(control, picture, window.pixels(), found)
+            window.focus("")
+            if keep is not None:
+                picture.save(keep / f"{shot.file}-{size}.png")
+            if found.faults:
+                marked(picture, found.faults).save(out / f"{shot.file}.png")
+            line = {"screen": shot.name, "mode": shot.mode, "language": shot.language}
+            sys.stdout.write(json.dumps({**line, **asdict(found)}, ensure_ascii=False) + "\n")
+            sys.stdout.flush()
     finally:
         window.stop()
 

@@ -8,6 +8,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from kiosk.ui import fonts
 from simulator.prove.kiosk_measure import Limits, contrast, marked, measure
+from simulator.prove.kiosk_window import stops
 
 PITCH_MM = 0.25
 PAPER, CARD, INK, LIP = (230, 234, 233), (255, 255, 255), (18, 32, 46), (105, 120, 131)
@@ -153,6 +154,14 @@ def test_low_controls_and_the_way_to_a_person():
     assert faults(screen, picture, Limits(help=True)) == []
     screen, picture = drawing(box=(100, 310, 300, 120), id="service.P")
     assert faults(screen, picture, Limits(lower_half=True, person=True)) == []
+
+
+def test_the_ring_is_measured_at_both_ends_and_between_at_another_control_each_time():
+    def at(count: int, turn: int) -> list[int]:
+        return [c["at"] for c in stops([{"at": n} for n in range(count)], turn)]
+
+    assert [at(count, 0) for count in range(4)] == [[], [0], [0, 1], [0, 1, 2]]
+    assert [at(5, turn) for turn in range(4)] == [[0, 1, 4], [0, 2, 4], [0, 3, 4], [0, 1, 4]]
 
 
 def test_the_marked_picture_shows_where_and_says_what():

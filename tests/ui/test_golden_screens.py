@@ -45,7 +45,7 @@ def test_every_screen_is_pictured_and_no_picture_is_left_over():
 @pytest.fixture(scope="module", params=views.SIZES)
 def kiosk(request, display, tmp_path_factory):
     size, pitch_mm = views.SIZES[request.param]
-    process = KioskProcess(display, size, pitch_mm, tmp_path_factory.mktemp("golden"))
+    process = KioskProcess(display, size, pitch_mm, tmp_path_factory.mktemp("golden"), "check_in")
     yield request.param, process
     assert process.close() == 0
 

@@ -43,6 +43,7 @@ _ICONS = {
     CONTROL_CONTRAST: "contrast",
     CONTROL_LEFT: "hand",
 }
+_STATES = {CONTROL_LEFT: ("access.left.on", "access.left.off")}
 SWITCH, SWITCH_SMALL = (132, 76), (108, 62)
 """Width and height of what slides."""
 
@@ -262,8 +263,8 @@ class AccessPage(Page):
         for switch in self._switches:
             is_on = _is_on(view.chosen, switch.control_id)
             name = self.say(switch.control_id)
-            word = f"{switch.control_id}." if switch.control_id == CONTROL_LEFT else "access."
-            state = self.say(f"{word}on" if is_on else f"{word}off")
+            on, off = _STATES.get(switch.control_id, ("access.on", "access.off"))
+            state = self.say(on if is_on else off)
             spoken = self.kit.catalogue.text(
                 view.language, "spoken.switch", name=name, state=state
             )

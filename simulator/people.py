@@ -183,8 +183,9 @@ class People:
         if self._plan.dawdle_share and chance.random() < self._plan.dawdle_share:
             seen = await self._dawdle(seen, chance)
         tile = f"service.{letter}"
-        if tile not in seen.controls:  # large print shows two services and a person
-            offered = [name for name in seen.controls if name.startswith("service.")]
+        while not (offered := [name for name in seen.controls if name.startswith("service.")]):
+            seen = await self._clear_screen()  # somebody's question came under the finger
+        if tile not in offered:  # large print shows two services and a person
             tile = chance.choice(offered)
         self._note("tapped", service=tile[-1])
         await self._touch(seen, tile, twice=chance.random() < DOUBLE_TOUCH)

@@ -71,6 +71,7 @@ class DemoOptions:
     headless: bool = True
     out: Path = Path("out/demo")
     port: int = 8080
+    arrivals_per_hour: float = branch_plan.ARRIVALS_PER_HOUR
     modes_share: float = 0.0
     dawdle_share: float = 0.0
 
@@ -207,7 +208,7 @@ class Demo:
             http=url.rstrip("/"),
             pads=benches,
             mix=branch_plan.MIX,
-            arrivals_per_hour=branch_plan.ARRIVALS_PER_HOUR,
+            arrivals_per_hour=options.arrivals_per_hour,
             service_s=branch_plan.SERVICE_S,
             rating_share=branch_plan.RATING_SHARE,
             speed=options.speed,

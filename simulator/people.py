@@ -177,14 +177,14 @@ class People:
         seen = await self._clear_screen()
         if chance.random() < OTHER_LANGUAGE and "language" in seen.controls:
             await self._touch(seen, "language")
-            seen = await self._screen.describe_after(seen.revision, TAP_AGAIN_S)
+            await self._screen.describe_after(seen.revision, TAP_AGAIN_S)
+            seen = await self._clear_screen()  # somebody's question may have come up
         if self._plan.modes_share and chance.random() < self._plan.modes_share:
             seen = await self._choose_modes(seen, chance)
         if self._plan.dawdle_share and chance.random() < self._plan.dawdle_share:
             seen = await self._dawdle(seen, chance)
         tile = f"service.{letter}"
-        while not (offered := [name for name in seen.controls if name.startswith("service.")]):
-            seen = await self._clear_screen()  # somebody's question came under the finger
+        offered = [name for name in seen.controls if name.startswith("service.")]
         if tile not in offered:  # large print shows two services and a person
             tile = chance.choice(offered)
         self._note("tapped", service=tile[-1])
@@ -195,7 +195,7 @@ class People:
             seen = await self._after_touch(seen)
             if seen.screen in QUESTION:
                 seen = await self._clear_screen()  # it came under the finger
-            if seen.screen == "home":
+            if tile in seen.controls:
                 await self._touch(seen, tile)
         if seen.screen not in ("ticket", "no_slip"):
             self._note("refused", screen=seen.screen)
@@ -233,7 +233,9 @@ class People:
             self.counts["warnings"] += 1
             await asyncio.sleep(chance.uniform(0, 4))
             seen = await self._screen.describe()
-            await self._touch(seen, chance.choice(("stay", "finish")))
+            answer = chance.choice(("stay", "finish"))
+            if answer in seen.controls:
+                await self._touch(seen, answer)
         return await self._clear_screen()
 
     async def _take_slip(self, number: str, seen: Description) -> None:

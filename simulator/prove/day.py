@@ -5,6 +5,7 @@ behind a pty, pads with their firmware; simulated people who take tickets, chang
 switch modes on and stand there until they are asked whether they do. ``rounds`` are hours of the
 branch, the short form one. Visits are made one after the other, 60 times as fast as
 they would come; what passes in real time alone (a clock that is drawn each minute) is a sixtieth.
+ARRIVALS_PER_HOUR are as many as one screen can take at that pace.
 
 Every few seconds the kiosk's process is looked at. Memory is flat if the median RSS of the last
 quarter of the looks is at most 4 MB above that of the second quarter: the first one builds the
@@ -28,6 +29,7 @@ from simulator.screen import Screen
 SHORT_H = 1
 SPEED = 60.0
 LOOKS_AN_HOUR = 12
+ARRIVALS_PER_HOUR = 24.0
 MODES_SHARE, DAWDLE_SHARE = 0.06, 0.004
 GROWTH = 4_000_000, 3
 """Bytes between the two medians, under a thousandth of a Raspberry Pi's memory; handles, for those
@@ -90,7 +92,8 @@ def run(options: ProveOptions, say: Say) -> Proof:
     demo = Demo(
         DemoOptions(
             minutes=hours * 60, speed=SPEED, seed=options.seed, out=options.folder / "out",
-            modes_share=MODES_SHARE, dawdle_share=DAWDLE_SHARE,
+            arrivals_per_hour=ARRIVALS_PER_HOUR, modes_share=MODES_SHARE,
+            dawdle_share=DAWDLE_SHARE,
         ),
         VERSION, say, counts.update, looks.look,
     )  # fmt: skip

@@ -191,6 +191,7 @@ async def test_the_pages_behind_it_have_room_for_the_name(
         page = await site.open(f"{path}?lang={lang}", size)
         await type_in(page, "teller-1")
         await page.wait_for_selector("[data-sign-out]")
+        await page.wait_for_load_state("load")  # with its stylesheets
         assert await width(page) == size["width"]
         box = await page.locator("[data-sign-out]").first.bounding_box()
         assert box is not None

@@ -3,12 +3,12 @@
 A key that is down when the line is lost counts as let go: nothing stays held by nobody.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 from hal.api import ByteLink
 from hal.body import GuideKey, KeyStroke
 from hal.drivers.keypad_codes import KeyboardDecoder, LetterDecoder
+from hal.drivers.keys_held import KeysHeld
 from hal.drivers.listening import LinkListener
 
 
@@ -20,30 +20,20 @@ class _LinkedPad(LinkListener):
     ) -> None:
         super().__init__(link, name)
         self._decoder = decoder
-        self._down: set[GuideKey] = set()
-        self._strokes: asyncio.Queue[KeyStroke] = asyncio.Queue()
+        self._held = KeysHeld(self._counters)
 
     async def next_stroke(self) -> KeyStroke:
         """Wait for the next stroke."""
-        return await self._strokes.get()
+        return await self._held.next_stroke()
 
     async def _read_on(self) -> None:
         while True:
             for stroke in self._decoder.feed(await self._link.read()):
-                self._take(stroke)
+                self._held.take(stroke)
 
     def _forget(self) -> None:
         self._decoder.drop()
-        for key in sorted(self._down):
-            self._take(KeyStroke(key, down=False))
-
-    def _take(self, stroke: KeyStroke) -> None:
-        """Keep a stroke that changes something: two codes may be one key."""
-        if stroke.down == (stroke.key in self._down):
-            return
-        (self._down.add if stroke.down else self._down.remove)(stroke.key)
-        self._counters["pressed"] += stroke.down
-        self._strokes.put_nowait(stroke)
+        self._held.let_go()
 
 
 class KeyboardPad(_LinkedPad):

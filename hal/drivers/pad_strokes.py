@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from firmware.pad import link as wire
 from hal.api import ByteLink, HealthState
 from hal.body import GuideKey, KeyStroke
+from hal.drivers.keys_held import KeysHeld
 from hal.drivers.pad import SerialPad, no_keys
 from hal.drivers.pad_line import TroubleOf, no_trouble, until_open
 from hal.drivers.pad_state import PadState
@@ -85,11 +86,10 @@ class KeysPad(SerialPad):
             random=random,
         )
         self._pauses = Pauses(now_ms)
-        self._down: set[GuideKey] = set()
         self._last = (0, 0)  # boot id and sequence of the last stroke taken
-        self._strokes: asyncio.Queue[KeyStroke] = asyncio.Queue()
         self._own_tasks: list[asyncio.Task[None]] = []
         self._counters |= {"pressed": 0, "late": 0}
+        self._held = KeysHeld(self._counters)
 
     async def open(self) -> None:
         """Open the line and listen from now on. Raises LinkUnavailable; it is tried again."""
@@ -114,7 +114,7 @@ class KeysPad(SerialPad):
 
     async def next_stroke(self) -> KeyStroke:
         """Wait for the next stroke."""
-        return await self._strokes.get()
+        return await self._held.next_stroke()
 
     async def _beat(self) -> None:
         while True:
@@ -133,30 +133,18 @@ class KeysPad(SerialPad):
                 self._counters["late"] += 1
                 return
             self._last = (frame.boot_id, frame.seq)
-            self._take(KeyStroke(_KEYS[number - 1], down))
+            self._held.take(KeyStroke(_KEYS[number - 1], down))
         else:
             self._counters["repeats"] += 1
         await self._send(wire.ACK, frame.boot_id, frame.seq, b"")
 
-    def _take(self, stroke: KeyStroke) -> None:
-        """Hand on a stroke that changes something."""
-        if stroke.down == (stroke.key in self._down):
-            return
-        (self._down.add if stroke.down else self._down.remove)(stroke.key)
-        self._counters["pressed"] += stroke.down
-        self._strokes.put_nowait(stroke)
-
-    def _let_go(self) -> None:
-        for key in sorted(self._down):
-            self._take(KeyStroke(key, down=False))
-
     def _greeted(self) -> None:
-        self._let_go()
+        self._held.let_go()
         super()._greeted()
 
     def _become(self, state: PadState) -> None:
         if state is not PadState.READY:
-            self._let_go()
+            self._held.let_go()
         super()._become(state)
 
     def _fault(self) -> str:

@@ -231,7 +231,7 @@ def test_every_stroke_counts_once_and_in_order_on_a_bad_line(
             await press(SimPadKeys(pad), key)
             await asyncio.sleep(0.4)
         await asyncio.sleep(2)
-        strokes = [await driver.next_stroke() for _ in range(driver._strokes.qsize())]
+        strokes = [await driver.next_stroke() for _ in range(driver._held._strokes.qsize())]
         await driver.close()
         await pad.stop()
         felt = [stroke.key for stroke in strokes[::2]]

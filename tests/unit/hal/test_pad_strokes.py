@@ -54,8 +54,8 @@ class FarPad:
 
     def strokes(self) -> list[KeyStroke]:
         found = []
-        while not self.driver._strokes.empty():
-            found.append(self.driver._strokes.get_nowait())
+        while not self.driver._held._strokes.empty():
+            found.append(self.driver._held._strokes.get_nowait())
         return found
 
 

@@ -30,7 +30,7 @@ SHORT_H = 1
 SPEED = 60.0
 LOOKS_AN_HOUR = 12
 ARRIVALS_PER_HOUR = 24.0
-MODES_SHARE, DAWDLE_SHARE = 0.06, 0.004
+MODES_SHARE, DAWDLE_SHARE = 0.25, 0.004
 GROWTH = 4_000_000, 3
 """Bytes between the two medians, under a thousandth of a Raspberry Pi's memory; handles, for those
 that are open for a moment: a file that is written, a connection that is made.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from branch.complaints import Complaints
-from branch.ticket_page import KEY_LENGTH, UnknownPage
+from branch.ticket_page import UnknownPage
 from sync.clock import Clock
 
 KEEP = timedelta(days=180)
@@ -54,11 +54,9 @@ class ComplaintPages:
 
     def state(self, key: str) -> ComplaintState:
         """How the complaint stands now. Raises UnknownPage, SQLAlchemyError."""
-        if len(key) != KEY_LENGTH or not key.isalnum() or not key.isascii():
-            raise UnknownPage(key)
         now_ms = self._clock.wall_ms()
         since_ms = now_ms - KEEP // timedelta(milliseconds=1)
-        found = self._complaints.of_key(key.lower(), since_ms)
+        found = self._complaints.of_key(key, since_ms)
         if found is None:
             raise UnknownPage(key)
         if found.answered_at is not None:

@@ -10,6 +10,7 @@ from branch.feedback_tables import answer_table, complaint_table
 from branch.store import Store
 from branch.view import CommandRefused
 from sync.feedback import OUTCOMES
+from sync.identity import page_ids
 from sync.messages import (
     AnswerData,
     AnyEvent,
@@ -90,13 +91,13 @@ class Complaints:
         return self._read(query)
 
     def of_key(self, key: str, since_ms: int) -> Complaint | None:
-        """The one opened after ``since_ms`` whose page is known by the sixteen letters ``key``;
-        None for none. Raises SQLAlchemyError.
+        """The one opened after ``since_ms`` whose page is known by ``key``; None for none. Raises
+        SQLAlchemyError.
         """
-        columns = complaint_table.c
-        found = self._read(
-            _ALL.where(columns.id.like(f"%-{key[:4]}-{key[4:]}"), columns.at > since_ms)
-        )
+        columns, ids = complaint_table.c, page_ids(key)
+        if ids is None:
+            return None
+        found = self._read(_ALL.where(columns.id.like(ids), columns.at > since_ms))
         return found[0] if found else None
 
     def take(self, complaint: str, key: str, by: str) -> None:

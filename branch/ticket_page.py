@@ -21,11 +21,11 @@ from branch.view import CommandRefused
 from branch.wait_clock import WaitClock
 from sync.clock import Clock
 from sync.feedback import REASONS
+from sync.identity import page_ids
 from sync.messages import PadRef, Payload, RatingData, ReasonData
 
 KEEP_MS = 36 * 3_600_000
 """So long after its issue a ticket has a page."""
-KEY_LENGTH = 16
 PAGE = "page"
 LOW_SCORES = (1, 2)
 MINUTE_MS = 60_000
@@ -161,11 +161,11 @@ class TicketPages:
     # --- what is known ------------------------------------------------------------------------
 
     def _find(self, key: str) -> Row[tuple[object, ...]]:
-        columns = ticket_table.c
-        if len(key) != KEY_LENGTH or not key.isalnum() or not key.isascii():
+        columns, ids = ticket_table.c, page_ids(key)
+        if ids is None:
             raise UnknownPage(key)
         query = select(ticket_table).where(
-            columns.id.like(f"%-{key[:4]}-{key[4:]}"),
+            columns.id.like(ids),
             columns.issued_at > self._clock.wall_ms() - KEEP_MS,
             columns.outcome != "voided",
         )

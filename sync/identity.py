@@ -4,6 +4,7 @@ import hashlib
 
 CHAIN_START = "0" * 16
 """``prev`` of the first event of an epoch."""
+PAGE_KEY_LENGTH = 16
 
 
 def uuid7(ts_ms: int, random_bits: int) -> str:
@@ -15,8 +16,15 @@ def uuid7(ts_ms: int, random_bits: int) -> str:
 
 
 def page_key(event_id: str) -> str:
-    """What a ticket's public page is known by: the 62 random bits of its id, nobody guesses it."""
-    return event_id.replace("-", "")[-16:]
+    """What a public page is known by: the 62 random bits of its event's id, nobody guesses it."""
+    return event_id.replace("-", "")[-PAGE_KEY_LENGTH:]
+
+
+def page_ids(key: str) -> str | None:
+    """The ids that have this page key, as a pattern of SQL's LIKE; None where none can have it."""
+    if len(key) != PAGE_KEY_LENGTH or not key.isalnum() or not key.isascii():
+        return None
+    return f"%-{key[:4]}-{key[4:]}".lower()
 
 
 def chain(raw: bytes) -> str:

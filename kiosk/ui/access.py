@@ -4,7 +4,6 @@ from typing import Any
 
 from kivy.graphics import Color, InstructionGroup
 
-from kiosk.ui.choices import CAPITAL_EM
 from kiosk.ui.controls import PRIMARY, SECONDARY, Control, Icon, PushButton
 from kiosk.ui.drawing import Panel, disc
 from kiosk.ui.kit import Box, Kit
@@ -12,6 +11,7 @@ from kiosk.ui.page import MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, 
 from kiosk.ui.text import Style, Text
 from kiosk.ui.tokens import (
     ACTION,
+    CAPITAL_EM,
     CARD,
     CONTRAST,
     DROP,

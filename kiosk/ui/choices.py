@@ -5,6 +5,7 @@ from kiosk.ui.drawing import Panel
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.text import Lines, Style, Text
 from kiosk.ui.tokens import (
+    CAPITAL_EM,
     DROP,
     EDGE,
     FACE_RADIUS,
@@ -14,8 +15,6 @@ from kiosk.ui.tokens import (
     STUB_CLOSED,
 )
 from kiosk.view import ServiceTile
-
-CAPITAL_EM = 0.733
 
 
 class ChoiceTile(Control):

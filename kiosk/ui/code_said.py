@@ -17,6 +17,9 @@ from kiosk.view import (
 )
 
 GAP_SMALL = 16
+TITLE, TITLE_STEP = 516.0, 108.0
+BODY, BODY_STEP = 657.6, 88.0
+"""Below a title of one line."""
 _ICONS = {CONTROL_BACK: "back", CONTROL_PERSON: "staff", CONTROL_HELP: "staff"}
 _SIGNS = {
     "on_time": "clock", "early": "clock", "late": "clock", "other_day": "clock", "used": "slip",
@@ -55,8 +58,8 @@ class CodeSaidPage(Page):
         if self.large:
             self._icon = Icon(kit, INK)
             self.add_widget(self._icon)
-            self._title = self.add_lines(Style(84, True), MARGIN, 516, 108, WIDTH)
-            self._body = self.add_lines(Style(56, colour=INK), MARGIN, 744, 88, WIDTH)
+            self._title = self.add_lines(Style(84, True), MARGIN, TITLE, TITLE_STEP, WIDTH)
+            self._body = self.add_lines(Style(56, colour=INK), MARGIN, BODY, BODY_STEP, WIDTH)
         else:
             self._body = self.add_lines(Style(60), MARGIN_SMALL, 190, 76, WIDTH_SMALL)
 
@@ -68,7 +71,8 @@ class CodeSaidPage(Page):
         if self.large:
             self._icon.show(_SIGNS.get(view.state, "warn"), MARGIN, 232, 152)
             self._title.write(title)
-            self._body.place(MARGIN, 636 + 108 * (title.count("\n") + 0.2), 88, WIDTH)
+            below = BODY + TITLE_STEP * title.count("\n")
+            self._body.place(MARGIN, below, BODY_STEP, WIDTH)
         self._body.write(self._body_of(view))
         if view.choices != self._built:
             self._rebuild(view.choices)

@@ -105,7 +105,8 @@ class HomePage(Page):
         self._header = HeaderBand(self)
         if band:
             self._add_band()
-        self._row = [self._row_button(*place) for place in self._row_places()]
+        row = self._row_places()
+        self._row = [self._row_button(*place) for place in row]
         # Places of their own, so that keys reach services and person before the row below.
         self._services, self._persons = Widget(size=(0, 0)), Widget(size=(0, 0))
         self.add_widget(self._services)
@@ -117,7 +118,7 @@ class HomePage(Page):
             title, up = Style(80 if band else 88, True), 40 if self._row else 0
             self._title = self.add_text(title, MARGIN, (430 if band else 302) - up, WIDTH)
             self._hint = self.add_text(Style(48, colour=MUTED), MARGIN, 375 - up, WIDTH)
-        elif [name for name, _ in self._row_places()] == [CONTROL_HELP]:
+        elif [name for name, _ in row] == [CONTROL_HELP]:
             (x, y, room, _), _ = self.for_hand(*_beside(200 if band else 122))
             self._hint = self.add_text(Style(60, colour=MUTED), x, y + 80, room)
         self._bottom = [self._bottom_button(*place) for place in self._bottom_places()]

@@ -2,14 +2,14 @@
 
 from kivy.uix.widget import Widget
 
-from kiosk.ui.choices import CAPITAL_EM, ChoiceTile, PersonChoice
+from kiosk.ui.choices import ChoiceTile, PersonChoice
 from kiosk.ui.controls import SECONDARY, Icon, PushButton
 from kiosk.ui.drawing import Panel
 from kiosk.ui.home import MOST_SERVICES, by_kind, notice_icon, notice_words, question
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Style, Text
-from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_STUB, RULE, STUB
+from kiosk.ui.tokens import CAPITAL_EM, CLEAR, INK, MUTED, ON_STUB, RULE, STUB
 from kiosk.ui.waits import wait_words
 from kiosk.view import (
     CONTROL_BACK,

@@ -34,14 +34,15 @@ class _Line:
         """Write one promise, or nothing."""
         page = self._page
         values = dict(said.values) if said is not None else {}
-        share = values.get("p")
+        said_share = values.get("p")
+        share = said_share if isinstance(said_share, int) else None
         self._name.write(str(values.get("service", "")))
         self._within.write(page.say("promise.within", m=values["m"]) if values else "")
-        known = isinstance(share, int)
+        known = share is not None
         self._kept.write(page.say("promise.share", n=values["n"], p=share) if known else "")
         self._track.paint(page.kit.rgba(RULE if known else CLEAR))
         self._bar.paint(page.kit.rgba(ACTION if share else CLEAR))
-        if isinstance(share, int) and share:
+        if share:
             width = max(BAR, WIDTH * share / 100)
             self._bar.place(page.kit.metrics.rect(MARGIN, self._top + BAR_TOP, width, BAR))
 

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from kivy.uix.widget import Widget
 
-from kiosk.ui.choices import CAPITAL_EM
 from kiosk.ui.controls import PRIMARY, SECONDARY, Control, Icon, Look, PushButton
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import (
@@ -23,7 +22,7 @@ from kiosk.ui.page import (
     Page,
 )
 from kiosk.ui.text import Lines, Style
-from kiosk.ui.tokens import INK, MUTED
+from kiosk.ui.tokens import CAPITAL_EM, INK, MUTED
 from kiosk.ui.waits import say
 from kiosk.view import (
     CONTROL_ACKNOWLEDGE,

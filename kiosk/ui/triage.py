@@ -1,12 +1,11 @@
 """Before the ticket: what to bring, then the counter, or a machine beside it at equal size."""
 
-from kiosk.ui.choices import CAPITAL_EM
 from kiosk.ui.controls import PRIMARY, SECONDARY, Control, Icon, PushButton
 from kiosk.ui.drawing import Panel
 from kiosk.ui.kit import Box, Kit
 from kiosk.ui.page import GAP, MARGIN, MARGIN_SMALL, WIDTH, WIDTH_SMALL, HeaderBand, Page
 from kiosk.ui.text import Lines, Style, Text
-from kiosk.ui.tokens import CLEAR, INK, MUTED, ON_STUB, RULE, STUB
+from kiosk.ui.tokens import CAPITAL_EM, CLEAR, INK, MUTED, ON_STUB, RULE, STUB
 from kiosk.ui.waits import say, wait_words
 from kiosk.view import (
     CONTROL_BACK,

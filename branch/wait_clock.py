@@ -13,12 +13,12 @@ from branch.config import BranchConfig
 from branch.estimate import round_outward
 from branch.experience import Experience
 from branch.queue import Engine, QueueTicket
+from branch.queue.discipline import MS_PER_MIN
 from branch.tables import SEGMENT_LENGTH
 from branch.wait import Forecast, Rung, Stream, forecast
 from sync.clock import Clock
 from sync.messages import AnyEvent, ServiceEnded, TicketIssued, UnknownEvent
 
-MS_PER_MIN = 60_000
 LATE_MS = 60_000
 """A ticket that is heard of so long after its issue gets no forecast: it has waited already."""
 

@@ -192,14 +192,13 @@ def _complaint_card(complaint: ComplaintLine, words: Words) -> Card:
     take = Act("complaint-take", words("do.complaint-take"), of, primary=True)
     owner = words("complaint.owner", by=complaint.owner) if complaint.owner else words("taken")
     due = "complaint.overdue" if complaint.overdue else "complaint.due"
-    topic = f"topic.{complaint.topic}"
     return Card(
         id=complaint.id,
         kind=COMPLAINT,
         icon="slip",
         title=words("complaint.title", number=complaint.number),
         note=words(
-            due, topic=words(topic if topic in words.texts else "topic.other"),
+            due, topic=words.coded("topic", complaint.topic, "topic.other"),
             date=complaint.due_date,
         ),
         age_ms=complaint.age_ms,

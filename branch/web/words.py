@@ -22,6 +22,13 @@ class Words:
         """The sentence with its {places} filled in. Raises KeyError for an unknown key."""
         return self.texts[key].format(**values)
 
+    def coded(self, kind: str, code: str, otherwise: str) -> str:
+        """The words of ``kind.code``; those of the key ``otherwise`` for a code without any, such
+        as one of a newer release.
+        """
+        key = f"{kind}.{code}"
+        return self(key if key in self.texts else otherwise)
+
 
 def wait_words(wait_min: tuple[int, int] | None, lang: str) -> str:
     """The wait in words: "15–25 分钟", "about 5 min", "No wait" for (0, 0), unknown for None."""

@@ -362,12 +362,17 @@ def _say(words: str) -> None:
 
 
 def _run(config: Path, work: Callable[[AppointmentFile], None]) -> NoReturn:
+    where = config
     try:
-        work(AppointmentFile(config))
+        file = AppointmentFile(config)
+        where = file.path
+        work(file)
     except (SettingsError, BranchError) as error:
         _say(f"lobby appointments: {error}")
         raise typer.Exit(2) from None
-    except OSError as error:
-        _say(f"lobby appointments: {error.filename}: {error.strerror}")
+    except BrokenPipeError:  # who reads has seen enough
+        raise typer.Exit(1) from None
+    except OSError as error:  # a full disk names no file
+        _say(f"lobby appointments: {error.filename or where}: {error.strerror}")
         raise typer.Exit(2) from None
     raise typer.Exit(0)

@@ -1,5 +1,6 @@
 """`lobby appointments`: what it writes is what a server reads, and what it says is of use."""
 
+import errno
 import itertools
 import json
 import os
@@ -225,3 +226,19 @@ def test_a_wrong_file_is_named_with_its_key(rows: Any, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         decode_rows(json.dumps(rows).encode(), OFFERED)
     assert WrongField("at", "x").key == "at"
+
+
+def test_a_full_disk_is_said_of_the_file_and_changes_nothing(
+    run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("add", "--service", "A", "--at", SOON)[0] == 0
+    before = file.read_bytes()
+
+    def full(_fd: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # as the kernel: it names no file
+
+    monkeypatch.setattr(os, "fsync", full)
+    status, _, said = run("add", "--service", "A", "--at", SOON)
+    assert status == 2
+    assert f"{file}: No space left on device" in said
+    assert file.read_bytes() == before
